@@ -1,0 +1,145 @@
+"""What an engine is (``EngineDescriptor``, data) and what it does (``Engine``, behaviour in a worker process).
+
+An engine raises ``EngineError`` with a code of PROTOCOL.md for what a user can act on; anything else is a defect.
+Calls of one engine come from several threads at once: ``stream`` and ``tokenize`` must be safe for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+FinishReason = Literal["stop", "length"]
+LoadProgress = Callable[[float], None]
+"""Called with the fraction of the model that is read, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDescriptor:
+    """An engine as data: the registry, the router, ``hello`` and the docs read this and nothing else.
+
+    ``engine`` is ``"module:Class"``, imported only in a worker. ``requires`` are the modules it needs;
+    ``install_hint`` is the command that provides them. ``memory_estimate`` is ``"module:function"``, called with
+    ``(path, context_length)`` and returning bytes; without one, the size of the file is taken.
+    """
+
+    name: str
+    language: Literal["rust", "python"]
+    engine: str
+    formats: tuple[str, ...]
+    tasks: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    requires: tuple[str, ...]
+    install_hint: str
+    memory_estimate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What to load, and how. ``threads`` 0 means one per physical core; ``context_length`` None the model's own."""
+
+    path: Path
+    context_length: int | None = None
+    gpu_layers: int = 0
+    mlock: bool = False
+    threads: int = 0
+    parallel: int = 4
+    cpu_variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A loaded model. ``details`` are the engine's own facts, JSON scalars."""
+
+    architecture: str
+    context_length: int
+    context_train_length: int
+    vocab_size: int
+    embedding_length: int
+    size_bytes: int
+    chat_template: bool
+    details: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen and when to end. Ranges: PROTOCOL.md."""
+
+    max_tokens: int
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repeat_penalty: float
+    seed: int | None
+    stop: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A finished answer. Times are milliseconds."""
+
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    queue_ms: float
+    prefill_ms: float
+    decode_ms: float
+    time_to_first_token_ms: float
+
+
+class TextStream(Protocol):
+    """An answer as it comes: iterate for pieces of text (whole code points), then read ``completion``.
+
+    ``cancel`` may be called from any thread and ends the iteration with ``GenerationCancelled``.
+    """
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def cancel(self) -> None:
+        """Stop, in prefill too."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Prompt tokens evaluated, and in all."""
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer; only after the iteration has ended."""
+
+
+class Engine(Protocol):
+    """One loaded model."""
+
+    def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
+        """Load. Called once, before anything else."""
+
+    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Continue plain text; special tokens in it are not parsed."""
+
+    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Answer a conversation through the model's own chat template. Content never becomes a control token."""
+
+    def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
+        """Token ids of ``text``."""
+
+    def close(self) -> None:
+        """Free everything; streams that still run end."""
+
+
+class EngineError(Exception):
+    """A failure with a code of PROTOCOL.md; ``details`` are JSON values."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class GenerationCancelled(Exception):
+    """The stream was cancelled."""

@@ -1,0 +1,15 @@
+"""GGUF through llama.cpp, in process by FFI: the Rust wheel ``tabagent_model``."""
+
+from backends.contract import EngineDescriptor
+
+DESCRIPTOR = EngineDescriptor(
+    name="llama_cpp",
+    language="rust",
+    engine="backends.llama_cpp.engine:LlamaCppEngine",
+    formats=("gguf",),
+    tasks=("text-generation", "chat"),
+    capabilities=("streaming", "cancel", "concurrent", "prefix_cache", "seed", "stop", "tokenize"),
+    requires=("tabagent_model",),
+    install_hint="make wheel",
+    memory_estimate="tabagent_model:estimate_memory",
+)

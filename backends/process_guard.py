@@ -1,0 +1,35 @@
+"""What a worker does to itself before it imports an engine: its stdout, its death, its place before the OOM killer."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE_ADJ = "500"
+
+
+def take_stdout() -> int:
+    """Keep stdout for frames: returns a private descriptor of it, and points descriptor 1 at stderr."""
+    wire = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return wire
+
+
+def die_with_parent() -> None:
+    """End when the broker does, even while native code is stuck. Elsewhere than on Linux the end of stdin must do."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def prefer_as_oom_victim() -> None:
+    """Let the system take this process, not the browser or the broker, when memory runs out."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ, encoding="ascii")

@@ -1,0 +1,99 @@
+"""The worker's end of the template sandbox: starts it ahead of need, bounds each rendering, replaces what hung."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backends.contract import EngineError
+
+TIME_LIMIT_S = 2.0
+START_LIMIT_S = 10.0
+_HEADER = struct.Struct("=I")
+
+Conversation = Sequence[Mapping[str, str]]
+
+
+class TemplateProcess:
+    """Renders one template in a child process. Safe to call from several threads; renderings take turns."""
+
+    def __init__(self, template: str, variables: Mapping[str, Any]) -> None:
+        self._template = template
+        self._variables = dict(variables)
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._is_warm = False
+        self._process = self._start()
+
+    def render(self, *conversations: Conversation) -> list[str]:
+        """Each conversation as the template writes it.
+
+        Raises:
+            EngineError: ``template_error`` with the template's own message, ``template_timeout``.
+        """
+        request = {
+            "template": self._template,
+            "conversations": [[dict(message) for message in conversation] for conversation in conversations],
+            "variables": self._variables,
+        }
+        with self._lock:
+            answer = self._ask(json.dumps(request).encode())
+        if "error" not in answer:
+            return list(answer["texts"])
+        if answer["limit"]:
+            raise EngineError("template_timeout", f"The model's chat template was stopped: {answer['error']}.")
+        raise EngineError("template_error", f"The model's chat template failed: {answer['error']}")
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._started = time.monotonic()
+        self._is_warm = False
+        return subprocess.Popen(
+            [sys.executable, "-I", "-m", "backends.template_sandbox"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def _ask(self, request: bytes) -> dict[str, Any]:
+        limit = TIME_LIMIT_S if self._is_warm else START_LIMIT_S
+        try:
+            return self._exchange(request, time.monotonic() + limit)
+        except (TimeoutError, EOFError, BrokenPipeError) as error:
+            self.close()
+            self._process = self._start()
+            reason = "it took too long" if isinstance(error, TimeoutError) else "its process died"
+            return {"error": reason, "limit": True}
+
+    def _exchange(self, request: bytes, deadline: float) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(_HEADER.pack(len(request)) + request)
+        self._process.stdin.flush()
+        descriptor = self._process.stdout.fileno()
+        (length,) = _HEADER.unpack(_read(descriptor, _HEADER.size, deadline))
+        answer: dict[str, Any] = json.loads(_read(descriptor, length, deadline))
+        self._is_warm = True
+        return answer
+
+
+def _read(descriptor: int, length: int, deadline: float) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            raise TimeoutError
+        part = os.read(descriptor, length - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)

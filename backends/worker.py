@@ -1,0 +1,188 @@
+"""The worker process: one engine, requests on stdin, events on stdout, both as frames.
+
+The main thread reads; each request runs in a thread of its own. Standard output belongs to the frames: descriptor 1 is
+pointed at stderr before any engine is imported. The process dies with its broker, even when native code is stuck.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from backends.contract import Completion, Engine, EngineError, GenerationCancelled, LoadRequest, Sampling, TextStream
+from backends.process_guard import die_with_parent, prefer_as_oom_victim, take_stdout
+from backends.progress_reporter import ProgressReporter
+from backends.registry import resolve
+from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.framing import EndOfStream, Signal
+
+READ_SIZE = 64 * 1024
+
+
+def main() -> None:
+    """Entry point: ``python -m backends.worker MODULE:CLASS``."""
+    die_with_parent()
+    wire = take_stdout()
+    prefer_as_oom_victim()
+    Worker(sys.argv[1], wire).run()
+    os._exit(0)  # threads may be deep in native code; the process ends all the same
+
+
+class Worker:
+    """Reads requests, runs them, writes their events."""
+
+    def __init__(self, engine: str, wire: int) -> None:
+        self._engine_reference = engine
+        self._engine: Engine | None = None
+        self._wire = wire
+        self._connection = ServerConnection(max_in_flight=1024)
+        self._lock = threading.Lock()
+        self._streams: dict[RequestId, Controls] = {}
+
+    def run(self) -> None:
+        """Serve until end of file."""
+        while data := os.read(0, READ_SIZE):
+            with self._lock:
+                self._connection.receive_data(data)
+            while True:
+                with self._lock:
+                    event = self._connection.next_event()
+                if isinstance(event, Signal | EndOfStream):
+                    break
+                if isinstance(event, Refused):
+                    raise SystemExit(f"the broker sent what is no request: {event.frames[4:].decode()}")
+                self._start(event)
+
+    def _start(self, request: Request) -> None:
+        if request.action in ("cancel", "pause", "resume"):
+            controls = self._streams.get(request.message["target"])
+            if controls is not None:
+                controls.apply(request.action)
+            self._send({"id": request.id, "event": "done", "result": {}})
+            return
+        controls = self._streams[request.id] = Controls()
+        thread = threading.Thread(target=self._serve, args=(request, controls), name=request.action, daemon=True)
+        thread.start()
+
+    def _serve(self, request: Request, controls: Controls) -> None:
+        try:
+            last = {"event": "done", "result": self._run(request, controls)}
+        except GenerationCancelled:
+            last = {"event": "cancelled"}
+        except EngineError as error:
+            last = TabAgentError(ErrorCode(error.code), error.message, **error.details).as_event(request.id)
+        except Exception as error:  # noqa: BLE001  # whatever an engine raises, its request must end
+            sys.excepthook(*sys.exc_info())
+            last = TabAgentError(ErrorCode.GENERATION_FAILED, f"{type(error).__name__}: {error}").as_event(request.id)
+        del self._streams[request.id]
+        self._send({**last, "id": request.id})
+
+    def _run(self, request: Request, controls: Controls) -> dict[str, Any]:
+        message = request.message
+        if request.action == "load_model":
+            return self._load(request)
+        engine = self._engine
+        assert engine is not None, "the broker loads before it asks"
+        if request.action == "tokenize":
+            tokens = engine.tokenize(message["text"], special=message["special"], add_special=message["add_special"])
+            return {"tokens": tokens, "count": len(tokens)}
+        sampling = Sampling(**{**message["sampling"], "stop": tuple(message["sampling"]["stop"])})
+        if request.action == "generate":
+            stream = engine.generate(message["prompt"], sampling, message["coalesce_ms"])
+        else:
+            stream = engine.chat(message["messages"], sampling, message["coalesce_ms"])
+        return self._stream(request.id, stream, controls)
+
+    def _load(self, request: Request) -> dict[str, Any]:
+        message = {**request.message, "path": Path(request.message["path"])}
+        load = LoadRequest(**{field.name: message[field.name] for field in fields(LoadRequest)})
+        size = load.path.stat().st_size if load.path.is_file() else 0
+
+        def report(fraction: float) -> None:
+            self._progress(request.id, "loading", int(fraction * size), size, "bytes")
+
+        engine: Engine = resolve(self._engine_reference)()
+        info = engine.load(load, report)
+        self._engine = engine
+        return asdict(info)
+
+    def _stream(self, request_id: RequestId, stream: TextStream, controls: Controls) -> dict[str, Any]:
+        with ProgressReporter(stream, lambda *progress: self._progress(request_id, *progress)) as reporter:
+            controls.attach(stream)
+            for text in stream:
+                reporter.first_token_seen()
+                self._send({"id": request_id, "event": "token", "text": text})
+                controls.wait_while_paused()
+        return _result(stream.completion)
+
+    def _progress(self, request_id: RequestId, stage: str, done: int, total: int, unit: str) -> None:
+        self._send({"id": request_id, "event": "progress", "stage": stage, "done": done, "total": total, "unit": unit})
+
+    def _send(self, event: dict[str, Any]) -> None:
+        with self._lock:
+            frames = memoryview(self._connection.send(event))
+            while frames:
+                frames = frames[os.write(self._wire, frames) :]
+
+
+class Controls:
+    """What the broker says about a request that runs: ``cancel``, ``pause``, ``resume``."""
+
+    def __init__(self) -> None:
+        self._stream: TextStream | None = None
+        self._cancelled = False
+        self._running = threading.Event()
+        self._running.set()
+
+    def attach(self, stream: TextStream) -> None:
+        """The stream is there; a cancel that came before it acts now."""
+        self._stream = stream
+        if self._cancelled:
+            stream.cancel()
+
+    def apply(self, verb: str) -> None:
+        """Act on the broker's word."""
+        if verb == "pause":
+            self._running.clear()
+            return
+        if verb == "cancel":
+            self._cancelled = True
+            if self._stream is not None:
+                self._stream.cancel()
+        self._running.set()
+
+    def wait_while_paused(self) -> None:
+        """Block the request's thread; the stream is not read meanwhile, so its engine pauses."""
+        self._running.wait()
+
+
+def _result(completion: Completion) -> dict[str, Any]:
+    decode_s, prefill_s = completion.decode_ms / 1000, completion.prefill_ms / 1000
+    evaluated = completion.prompt_tokens - completion.cached_tokens
+    return {
+        "text": completion.text,
+        "finish_reason": completion.finish_reason,
+        "usage": {
+            "prompt_tokens": completion.prompt_tokens,
+            "completion_tokens": completion.completion_tokens,
+            "total_tokens": completion.prompt_tokens + completion.completion_tokens,
+            "cached_tokens": completion.cached_tokens,
+        },
+        "timings": {
+            "queue_ms": completion.queue_ms,
+            "prefill_ms": completion.prefill_ms,
+            "decode_ms": completion.decode_ms,
+            "time_to_first_token_ms": completion.time_to_first_token_ms,
+            "prefill_tokens_per_second": evaluated / prefill_s if prefill_s > 0 else 0.0,
+            "decode_tokens_per_second": (completion.completion_tokens - 1) / decode_s if decode_s > 0 else 0.0,
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""The broker: one process per user, shared by every browser, profile and command line.
+
+Builds the service, listens on the local socket, and exits by itself when nothing is connected and nothing is loaded.
+A lock held for its life makes it the only one; whoever starts a second one sees it leave at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from pathlib import Path
+
+from backends.registry import descriptors
+from native_host.core.handler_router import HandlerRouter
+from native_host.core.inference_service import InferenceService
+from native_host.core.machine import Machine
+from native_host.core.model_library import ModelLibrary
+from native_host.core.model_manager import ModelManager
+from native_host.core.model_service import ModelService
+from native_host.core.system_service import SystemService
+from native_host.settings import Settings
+from native_host.transports.broker_link import UnsafeLocation, private_dir
+from native_host.transports.local_socket import LocalSocketServer
+from native_host.transports.worker_process import launch_worker
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 2 * 1024 * 1024
+LOG_FILES = 3
+LAST_CALL_S = 0.05
+"""Between taking the socket away and leaving: whoever connected just before is served after all."""
+
+
+def main() -> None:
+    """Entry point of ``tabagent-broker``."""
+    settings = Settings.from_environment()
+    try:
+        private_dir(settings.socket_path.parent)
+    except (UnsafeLocation, OSError) as error:
+        sys.exit(f"tabagent-broker: {error}")
+    lock = os.open(settings.socket_path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    _start_log(settings)
+    asyncio.run(Broker(settings).run())
+
+
+class Broker:
+    """The composition root: the only place that builds the service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        engines = descriptors()
+        library = ModelLibrary(settings.model_dirs)
+        machine = Machine()
+        self._models = ModelManager(settings, library, machine, engines, launch_worker)
+        self._router = HandlerRouter(
+            SystemService(
+                settings=settings,
+                library=library,
+                models=self._models,
+                machine=machine,
+                engines=engines,
+                count_clients=lambda: len(self._server.sessions),
+            ),
+            ModelService(library, self._models),
+            InferenceService(settings, self._models),
+        )
+        self._stop = asyncio.Event()
+        self._server = LocalSocketServer(self._router)
+
+    async def run(self) -> None:
+        """Serve until idle or told to stop."""
+        loop = asyncio.get_running_loop()
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop, self._stop.set)
+        path = self._settings.socket_path
+        log.info("listening, pid %d", os.getpid())
+        while True:
+            await self._server.listen(path)
+            await self._wait_until_idle()
+            path.unlink(missing_ok=True)
+            await asyncio.sleep(LAST_CALL_S)
+            if self._stop.is_set() or self._is_idle():
+                break
+        await self._server.stop()
+        await self._models.close()
+        log.info("ended")
+
+    def _is_idle(self) -> bool:
+        return not self._server.sessions and not self._models.models
+
+    async def _wait_until_idle(self) -> None:
+        """Return when told to stop, or after ``idle_exit_s`` without a client and without a model."""
+        quiet = 0.0
+        step = min(0.5, self._settings.idle_exit_s / 4)
+        while quiet < self._settings.idle_exit_s:
+            try:
+                await asyncio.wait_for(self._stop.wait(), step)
+                return
+            except TimeoutError:
+                quiet = quiet + step if self._is_idle() else 0.0
+
+
+def _start_log(settings: Settings) -> None:
+    folder: Path = settings.log_dir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        folder / "broker.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Use cases on typed messages. Nothing here knows a pipe, a socket or a browser."""

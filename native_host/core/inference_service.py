@@ -1,0 +1,78 @@
+"""The use cases that run a model: generate, chat, tokenize."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from native_host.core.loaded_model import LoadedModel
+from native_host.core.model_manager import ModelManager
+from native_host.core.reply import Reply
+from native_host.protocol.messages import (
+    ChatRequest,
+    GenerateOptions,
+    GenerateRequest,
+    GenerateResult,
+    TokenizeRequest,
+    TokenizeResult,
+)
+from native_host.settings import Settings
+
+_LOAD_FIELDS = {"context_length", "gpu_layers", "mlock", "keep_alive"}
+
+
+class InferenceService:
+    """Answers by way of the model's worker, which is started when it must be."""
+
+    def __init__(self, settings: Settings, models: ModelManager) -> None:
+        self._settings = settings
+        self._models = models
+
+    async def generate(self, request: GenerateRequest, reply: Reply) -> GenerateResult:
+        """Continue a prompt."""
+        return await self._answer(request, {"prompt": request.prompt}, reply)
+
+    async def chat(self, request: ChatRequest, reply: Reply) -> GenerateResult:
+        """Answer a conversation."""
+        messages = [message.model_dump() for message in request.messages]
+        return await self._answer(request, {"messages": messages}, reply)
+
+    async def tokenize(self, request: TokenizeRequest, reply: Reply) -> TokenizeResult:
+        """Text as tokens."""
+        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+            fields = {"text": request.text, "special": request.special, "add_special": request.add_special}
+            done = await self._last_event(model, "tokenize", fields)
+        return TokenizeResult.model_validate(done)
+
+    async def _answer(
+        self, request: GenerateRequest | ChatRequest, content: dict[str, Any], reply: Reply
+    ) -> GenerateResult:
+        asked = time.monotonic()
+        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+            load_ms = (time.monotonic() - asked) * 1000
+            fields = {**content, "sampling": _sampling(request.options), "coalesce_ms": self._settings.coalesce_ms}
+            stall_s = self._settings.generation_stall_s
+            result: dict[str, Any] = {}
+            assert model.worker is not None
+            async with model.worker.request(request.action, fields, stall_s=stall_s, phase="generate") as events:
+                async for event in events:
+                    if event["event"] == "token":
+                        await reply.token(event["text"])
+                    elif event["event"] == "progress":
+                        await reply.progress(event["stage"], event["done"], event["total"], event["unit"])
+                    else:
+                        result = event["result"]
+        result["timings"]["load_ms"] = load_ms
+        return GenerateResult.model_validate({**result, "model": model.file.name, "engine": model.engine.name})
+
+    async def _last_event(self, model: LoadedModel, action: str, fields: dict[str, Any]) -> dict[str, Any]:
+        assert model.worker is not None
+        stall_s = self._settings.generation_stall_s
+        async with model.worker.request(action, fields, stall_s=stall_s, phase=action) as events:
+            last = [event async for event in events][-1]
+        result: dict[str, Any] = last["result"]
+        return result
+
+
+def _sampling(options: GenerateOptions) -> dict[str, Any]:
+    return options.model_dump(exclude=_LOAD_FIELDS)

@@ -1,0 +1,120 @@
+"""One model with its worker: its state, who uses it, and when it may go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any
+
+from backends.contract import EngineDescriptor
+from native_host.core.engine_choice import AUTO
+from native_host.core.model_library import ModelFile
+from native_host.core.reply import Reply
+from native_host.core.worker import Event, Worker
+from native_host.protocol.messages import LoadOptions
+
+FOR_EVER = -1.0
+
+
+class State(StrEnum):
+    """Where a model is in its life."""
+
+    LOADING = "loading"
+    READY = "ready"
+    UNLOADING = "unloading"
+
+
+class LoadedModel:
+    """Kept by the manager; ``gone`` is set when its worker has ended."""
+
+    def __init__(
+        self, file: ModelFile, engine: EngineDescriptor, options: LoadOptions, default_keep_alive_s: float
+    ) -> None:
+        self.file = file
+        self.engine = engine
+        self.options = options
+        self.state = State.LOADING
+        self.worker: Worker | None = None
+        self.loading: asyncio.Task[None] | None = None
+        self.expiry: asyncio.Task[None] | None = None
+        self.info: dict[str, Any] = {}
+        self.load_ms = 0.0
+        self.active = 0
+        self.last_used = time.monotonic()
+        self.keep_alive_s = default_keep_alive_s
+        self.gone = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress: tuple[int, int] = (0, file.size_bytes)
+        self._changed = asyncio.Event()
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens, once it is loaded."""
+        return self.info.get("context_length")
+
+    @property
+    def expires_in_s(self) -> float | None:
+        """Seconds until it is unloaded; None while busy or kept for ever."""
+        if self._timer is None:
+            return None
+        return max(0.0, self._timer.when() - asyncio.get_running_loop().time())
+
+    def serves(self, engine: str, options: LoadOptions) -> bool:
+        """Whether it is loaded as asked."""
+        return (
+            engine in (AUTO, self.engine.name)
+            and options.context_length in (None, self.context_length)
+            and (options.gpu_layers, options.mlock) == (self.options.gpu_layers, self.options.mlock)
+        )
+
+    def begin_use(self) -> None:
+        """A request starts."""
+        self.stop_expiry()
+        self.active += 1
+
+    def end_use(self, keep_alive: float | None) -> float | None:
+        """A request has ended. Returns the seconds to keep the model, None while it is in use or for ever."""
+        self.active -= 1
+        self.last_used = time.monotonic()
+        if keep_alive is not None:
+            self.keep_alive_s = keep_alive
+        return None if self.active or self.keep_alive_s == FOR_EVER else max(0.0, self.keep_alive_s)
+
+    def expire_after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Arrange for ``action`` when it has been idle so long."""
+        self.stop_expiry()
+        self._timer = asyncio.get_running_loop().call_later(seconds, action)
+
+    def stop_expiry(self) -> None:
+        """It is in use, or going."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def report_load(self, event: Event) -> None:
+        """Take an event of the worker's ``load_model``."""
+        if event["event"] == "done":
+            self.info = event["result"]
+        elif event["event"] == "progress":
+            self._progress = (event["done"], event["total"])
+            self._changed.set()
+
+    @asynccontextmanager
+    async def watch_load(self, reply: Reply) -> AsyncIterator[None]:
+        """Pass the load's progress on while the context lasts."""
+        watcher = asyncio.create_task(self._relay_progress(reply))
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+
+    async def _relay_progress(self, reply: Reply) -> None:
+        while True:
+            done, total = self._progress
+            await reply.progress("loading", done, total, "bytes")
+            self._changed.clear()
+            await self._changed.wait()

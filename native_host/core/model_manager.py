@@ -1,0 +1,233 @@
+"""The loaded models: loads on demand, shares one load among all who wait for it, unloads what is idle.
+
+    absent ──load──▶ loading ──▶ ready ──idle for keep_alive, unload, or memory needed──▶ unloading ──▶ absent
+                        └── the worker dies, or the last one waiting leaves ──▶ absent
+
+A model that does not fit beside the others makes the least recently used idle ones go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from backends.contract import EngineDescriptor
+from native_host.core.crash_ledger import CrashLedger
+from native_host.core.engine_choice import choose_engine
+from native_host.core.loaded_model import LoadedModel, State
+from native_host.core.machine import Machine
+from native_host.core.model_library import ModelFile, ModelLibrary
+from native_host.core.reply import Reply
+from native_host.core.worker import WorkerLauncher
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages import LoadOptions
+from native_host.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class ModelManager:
+    """Every loaded model, by path."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: ModelLibrary,
+        machine: Machine,
+        engines: Sequence[EngineDescriptor],
+        launch: WorkerLauncher,
+    ) -> None:
+        self._settings = settings
+        self._library = library
+        self._machine = machine
+        self._engines = engines
+        self._launch = launch
+        self._models: dict[Path, LoadedModel] = {}
+        self._crashes = CrashLedger()
+        self._admission = asyncio.Lock()
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """What is loaded or loading, by name."""
+        return sorted(self._models.values(), key=lambda model: model.file.name)
+
+    def is_loaded(self, path: Path) -> bool:
+        """Whether the model there is ready."""
+        model = self._models.get(path)
+        return model is not None and model.state is State.READY
+
+    @asynccontextmanager
+    async def use(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> AsyncIterator[LoadedModel]:
+        """The model, loaded, and kept while the context lasts."""
+        model = await self._obtain(self._library.find(name), engine, options, reply)
+        try:
+            yield model
+        finally:
+            self._end_use(model, options.keep_alive)
+
+    async def load(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> tuple[LoadedModel, bool]:
+        """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
+        file = self._library.find(name)
+        self._crashes.forgive(str(file.path))
+        loaded = self._models.get(file.path)
+        if loaded is not None and loaded.state is State.READY and not loaded.serves(engine, options):
+            if loaded.active:
+                raise TabAgentError(
+                    ErrorCode.BUSY, f"{name} is answering; it can be loaded with other options when that has ended."
+                )
+            await self._unload(loaded)
+        already = self.is_loaded(file.path)
+        model = await self._obtain(file, engine, options, reply)
+        self._end_use(model, options.keep_alive, after_request=False)
+        return model, already
+
+    async def unload(self, name: str) -> tuple[str, bool]:
+        """End the model's worker. Returns its name and whether there was one."""
+        file = self._library.find(name)
+        model = self._models.get(file.path)
+        if model is None:
+            return file.name, False
+        await self._unload(model)
+        return file.name, True
+
+    async def close(self) -> None:
+        """End every worker."""
+        reason = TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down.")
+        await asyncio.gather(*(self._unload(model, reason) for model in self.models))
+
+    async def _obtain(self, file: ModelFile, engine: str, options: LoadOptions, reply: Reply) -> LoadedModel:
+        """The model, ready and in use by the caller, who must end that use."""
+        model = self._models.get(file.path)
+        while model is not None and model.state is State.UNLOADING:
+            await model.gone.wait()
+            model = self._models.get(file.path)
+        if model is None:
+            self._refuse_quarantined(file)
+            chosen = choose_engine(file, engine, self._engines)
+            model = LoadedModel(file, chosen, options, self._settings.keep_alive_s)
+            self._models[file.path] = model
+            model.loading = asyncio.create_task(self._load(model), name=f"load {file.name}")
+        model.begin_use()
+        if model.state is State.LOADING:
+            await self._wait_for_load(model, reply)
+        return model
+
+    async def _wait_for_load(self, model: LoadedModel, reply: Reply) -> None:
+        assert model.loading is not None
+        try:
+            async with model.watch_load(reply):
+                await asyncio.shield(model.loading)
+        except BaseException as error:
+            self._end_use(model, None)
+            if isinstance(error, asyncio.CancelledError) and not _being_cancelled():
+                raise TabAgentError(ErrorCode.MODEL_UNLOADED, f"{model.file.name} was unloaded.") from None
+            if not model.active and model.state is State.LOADING:
+                await self._unload(model)
+            raise
+
+    async def _load(self, model: LoadedModel) -> None:
+        key = str(model.file.path)
+        try:
+            await asyncio.sleep(self._crashes.delay_s(key))
+            async with self._admission:
+                cpu_variant = await self._machine.cpu_variant()
+                await self._make_room(model)
+                started = time.monotonic()
+                model.worker = await self._launch(model.engine, lambda: self._worker_died(model))
+                fields = self._load_fields(model, cpu_variant)
+                stall_s = self._settings.load_stall_s
+                async with model.worker.request("load_model", fields, stall_s=stall_s, phase="load") as events:
+                    async for event in events:
+                        model.report_load(event)
+                model.load_ms = (time.monotonic() - started) * 1000
+            model.state = State.READY
+            model.last_used = time.monotonic()
+            log.info("loaded %s with %s in %.0f ms", model.file.name, model.engine.name, model.load_ms)
+        except BaseException as error:
+            await self._forget(model, error if isinstance(error, TabAgentError) else None)
+            raise
+
+    def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
+        return {
+            "path": str(model.file.path),
+            "context_length": model.options.context_length,
+            "gpu_layers": model.options.gpu_layers,
+            "mlock": model.options.mlock,
+            "threads": self._settings.threads,
+            "parallel": self._settings.parallel,
+            "cpu_variant": cpu_variant,
+        }
+
+    async def _make_room(self, model: LoadedModel) -> None:
+        needed = await self._machine.memory_needed(model.engine, model.file, model.options.context_length)
+        while needed > (available := await self._machine.available_memory()):
+            idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
+            if not idle:
+                raise TabAgentError(
+                    ErrorCode.INSUFFICIENT_MEMORY,
+                    f"{model.file.name} needs {needed / 2**20:,.0f} MiB and {available / 2**20:,.0f} MiB are free. "
+                    "Close something, choose a smaller model or ask for a shorter context.",
+                    needed_bytes=needed,
+                    available_bytes=available,
+                )
+            oldest = min(idle, key=lambda other: other.last_used)
+            log.info("unloading %s to make room for %s", oldest.file.name, model.file.name)
+            await self._unload(oldest)
+
+    def _end_use(self, model: LoadedModel, keep_alive: float | None, *, after_request: bool = True) -> None:
+        seconds = model.end_use(keep_alive)
+        if seconds is None or model.state is not State.READY:
+            return
+        if seconds == 0 and not after_request:
+            return  # "unload after the next request": there has been none yet
+        model.expire_after(seconds, lambda: self._expire(model))
+
+    def _expire(self, model: LoadedModel) -> None:
+        if not model.active and model.state is State.READY:
+            log.info("unloading %s, idle", model.file.name)
+            model.expiry = asyncio.create_task(self._unload(model), name=f"expire {model.file.name}")
+
+    async def _unload(self, model: LoadedModel, reason: TabAgentError | None = None) -> None:
+        if model.state is State.UNLOADING:
+            await model.gone.wait()
+            return
+        was_loading = model.state is State.LOADING
+        model.state = State.UNLOADING
+        unloaded = reason or TabAgentError(ErrorCode.MODEL_UNLOADED, f"{model.file.name} was unloaded.")
+        if was_loading and model.loading is not None and model.loading is not asyncio.current_task():
+            model.loading.cancel()
+            await asyncio.wait([model.loading])
+        await self._forget(model, unloaded)
+
+    async def _forget(self, model: LoadedModel, reason: TabAgentError | None) -> None:
+        model.state = State.UNLOADING
+        model.stop_expiry()
+        if model.worker is not None:
+            await model.worker.close(reason)
+        if self._models.get(model.file.path) is model:
+            del self._models[model.file.path]
+        model.gone.set()
+
+    def _worker_died(self, model: LoadedModel) -> None:
+        self._crashes.record(str(model.file.path))
+        log.warning("the worker of %s died", model.file.name)
+        if model.state is State.READY:
+            model.expiry = asyncio.create_task(self._forget(model, None), name=f"bury {model.file.name}")
+
+    def _refuse_quarantined(self, file: ModelFile) -> None:
+        if self._crashes.is_quarantined(str(file.path)):
+            raise TabAgentError(
+                ErrorCode.ENGINE_QUARANTINED,
+                f"{file.name} crashed its engine several times within minutes. Load it explicitly to try again.",
+                model=file.name,
+            )
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

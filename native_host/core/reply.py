@@ -1,0 +1,15 @@
+"""Where a use case puts what it has to say before its result."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reply(Protocol):
+    """The way back to whoever asked."""
+
+    async def progress(self, stage: str, done: int, total: int, unit: str) -> None:
+        """Report work before the answer."""
+
+    async def token(self, text: str) -> None:
+        """Pass on a piece of the answer; waits while the other side does not read."""

@@ -1,0 +1,105 @@
+"""Settings: one frozen object, and the only module that reads the environment.
+
+Every directory can be moved by its variable, so tests and a second installation touch nothing of the first.
+Directories default to what the platform uses; see ``docs/settings.md`` for the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from native_host import __version__
+
+_MAX_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set. Times are seconds."""
+
+    config_dir: Path
+    data_dir: Path
+    state_dir: Path
+    cache_dir: Path
+    runtime_dir: Path
+    model_dirs: tuple[Path, ...] = ()
+    extension_ids: tuple[str, ...] = ()
+    default_model: str = "smollm2-135m"
+    keep_alive_s: float = 300.0
+    idle_exit_s: float = 10.0
+    load_stall_s: float = 120.0
+    generation_stall_s: float = 120.0
+    coalesce_ms: float = 20.0
+    threads: int = 0
+    parallel: int = 4
+    log_level: str = "INFO"
+
+    @property
+    def socket_path(self) -> Path:
+        """The broker's socket. Its name carries the version: an upgraded host starts a broker of its own."""
+        path = self.runtime_dir / f"broker-{__version__}.sock"
+        if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"tabagent-{os.getuid()}-{digest}" / "broker.sock"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the broker writes its log."""
+        return self.state_dir / "logs"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Settings from ``TABAGENT_*`` variables over the defaults.
+
+        Raises:
+            ValueError: a variable does not have the type of its setting; the message names it.
+        """
+        values: dict[str, object] = {
+            field.name: _parse(variable, str(field.type), text)
+            for field in fields(cls)
+            if (text := environ.get(variable := f"TABAGENT_{field.name.upper()}"))
+        }
+        values.update(_default_dirs(set(_DIRECTORIES) - values.keys()))
+        return cls(**values)  # type: ignore[arg-type]  # every value was parsed by its field's type
+
+
+_DIRECTORIES = ("config_dir", "data_dir", "state_dir", "cache_dir", "runtime_dir")
+
+
+def _parse(variable: str, kind: str, text: str) -> object:
+    try:
+        if kind == "float":
+            return float(text)
+        if kind == "int":
+            return int(text)
+    except ValueError as error:
+        raise ValueError(f"{variable} must be a number, not {text!r}") from error
+    if kind == "Path":
+        return Path(text).expanduser()
+    if kind == "tuple[Path, ...]":
+        return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+    if kind == "tuple[str, ...]":
+        return tuple(part for part in text.split(",") if part)
+    return text
+
+
+def _default_dirs(missing: set[str]) -> dict[str, Path]:
+    if not missing:
+        return {}
+    from platformdirs import PlatformDirs  # noqa: PLC0415  # the host must start fast, and often needs none of it
+
+    dirs = PlatformDirs("tabagent", appauthor=False)
+    defaults = {
+        "config_dir": dirs.user_config_path,
+        "data_dir": dirs.user_data_path,
+        "state_dir": dirs.user_state_path,
+        "cache_dir": dirs.user_cache_path,
+        "runtime_dir": dirs.user_runtime_path,
+    }
+    return {name: defaults[name] for name in missing}

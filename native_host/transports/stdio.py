@@ -1,0 +1,273 @@
+"""The host's whole I/O: frames of the browser on two pipes, relayed to the broker and back.
+
+One thread, one ``poll``. Nothing blocks: a browser that does not read stops the relay from reading the broker (which
+then pauses generation), while ``cancel`` still passes. End of file on stdin ends the host; the broker sees the socket
+close and cancels what was in flight.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections import deque
+
+from native_host.protocol.connection import (
+    ClientConnection,
+    Event,
+    Refused,
+    Request,
+    RequestId,
+    ServerConnection,
+    connection_lost,
+)
+from native_host.protocol.errors import ErrorCode, RemoteProtocolError
+from native_host.protocol.framing import MAX_FRAME_TO_BROWSER, EndOfStream, Signal
+from native_host.settings import Settings
+from native_host.transports import broker_link
+
+READ_SIZE = 64 * 1024
+MAX_QUEUED_FRAMES = 256
+MAX_QUEUED_BYTES = 8 * 1024 * 1024
+MAX_PENDING_REQUEST_BYTES = 32 * 1024 * 1024
+BROKER_START_LIMIT_S = 15.0
+CONNECT_RETRY_MS = 10
+FLUSH_AT_END_S = 0.25
+
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
+class OutgoingQueue:
+    """Bytes on their way to a descriptor that may be slow."""
+
+    def __init__(self) -> None:
+        self._frames: deque[bytes] = deque()
+        self._offset = 0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, frame: bytes) -> None:
+        """Queue a frame."""
+        self._frames.append(frame)
+        self.size += len(frame)
+
+    def write_to(self, fd: int) -> None:
+        """Write what the descriptor takes now. Raises ``OSError`` when the other end is gone."""
+        while self._frames:
+            try:
+                written = os.write(fd, memoryview(self._frames[0])[self._offset :])
+            except BlockingIOError:
+                return
+            self.size -= written
+            self._offset += written
+            if self._offset == len(self._frames[0]):
+                self._frames.popleft()
+                self._offset = 0
+
+
+class BrowserRelay:
+    """The browser's port on one side, the broker on the other."""
+
+    def __init__(self, settings: Settings, stdin: int, wire: int) -> None:
+        self._settings = settings
+        self._stdin, self._wire = stdin, wire
+        self._browser = ServerConnection(max_outgoing=MAX_FRAME_TO_BROWSER)
+        self._to_browser = OutgoingQueue()
+        self._broker = BrokerSide(settings)
+        os.set_blocking(stdin, False)
+        os.set_blocking(wire, False)
+
+    def run(self) -> int:
+        """Relay until an end is gone. Returns the exit status."""
+        while True:
+            ready = self._wait()
+            try:
+                if ready.get(self._wire, 0) & (select.POLLERR | select.POLLNVAL):
+                    return 0
+                if self._to_browser and self._wire in ready:
+                    self._to_browser.write_to(self._wire)
+                if ready.get(self._stdin):
+                    status = self._serve_browser()
+                    if status is not None:
+                        self._flush()
+                        return status
+                self._serve_broker(ready)
+            except BrokenPipeError:
+                return 0
+
+    def _wait(self) -> dict[int, int]:
+        poll = select.poll()
+        congested = len(self._to_browser) >= MAX_QUEUED_FRAMES or self._to_browser.size >= MAX_QUEUED_BYTES
+        if self._to_browser.size < 2 * MAX_QUEUED_BYTES and self._broker.pending_bytes < MAX_PENDING_REQUEST_BYTES:
+            poll.register(self._stdin, select.POLLIN)
+        poll.register(self._wire, select.POLLOUT if self._to_browser else 0)
+        self._broker.register(poll, reading=not congested)
+        timeout = CONNECT_RETRY_MS if self._broker.is_starting else None
+        return dict(poll.poll(timeout))
+
+    def _serve_browser(self) -> int | None:
+        """Read once and act on it. Returns an exit status when it is over."""
+        try:
+            data = os.read(self._stdin, READ_SIZE)
+        except BlockingIOError:
+            return None
+        self._browser.receive_data(data)
+        while True:
+            event = self._browser.next_event()
+            if isinstance(event, Signal):
+                return None
+            if isinstance(event, EndOfStream):
+                if event.cut:
+                    _note(f"truncated {event.cut}: the browser closed in the middle of a frame")
+                return 0
+            if isinstance(event, Refused):
+                self._to_browser.add(event.frames)
+                if event.fatal:
+                    _note("framing lost: what arrived is not a native messaging frame")
+                    return 3
+            else:
+                self._broker.send(event)
+
+    def _serve_broker(self, ready: dict[int, int]) -> None:
+        lost, reason = self._broker.serve(ready)
+        for event in self._broker.received():
+            # An answer may arrive for a request that the relay has ended itself; the browser heard of that already.
+            if event.id is None or event.id in self._browser.in_flight:
+                self._to_browser.add(self._browser.send(event.message, event.payload))
+        for request_id in lost:
+            self._to_browser.add(self._browser.send(_lost(reason, request_id)))
+
+    def _flush(self) -> None:
+        deadline = time.monotonic() + FLUSH_AT_END_S
+        poll = select.poll()
+        poll.register(self._wire, select.POLLOUT)
+        while self._to_browser and (left := deadline - time.monotonic()) > 0:
+            if poll.poll(left * 1000):
+                self._to_browser.write_to(self._wire)
+
+
+class BrokerSide:
+    """The connection to the broker, started when the first request needs it and again after it was lost."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._socket: socket.socket | None = None
+        self._connection = ClientConnection()
+        self._outgoing = OutgoingQueue()
+        self._waiting: list[Request] = []
+        self._events: list[Event] = []
+        self._start_deadline = 0.0
+        self._child = 0
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether requests wait for a broker that is not there yet."""
+        return self._socket is None and bool(self._waiting)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of requests that the broker has not taken yet."""
+        return self._outgoing.size + sum(len(request.payload) for request in self._waiting)
+
+    def send(self, request: Request) -> None:
+        """Pass a request on, or keep it until the broker is there."""
+        if self._socket is None:
+            self._waiting.append(request)
+        else:
+            self._outgoing.add(self._connection.send(request.message, request.payload))
+
+    def register(self, poll: select.poll, *, reading: bool) -> None:
+        """Ask for what is of interest now."""
+        if self._socket is not None:
+            mask = (select.POLLIN if reading else 0) | (select.POLLOUT if self._outgoing else 0)
+            poll.register(self._socket, mask)
+
+    def serve(self, ready: dict[int, int]) -> tuple[frozenset[RequestId], ErrorCode]:
+        """Connect, write and read as far as possible. Returns the requests that were lost, and why."""
+        if self._socket is None:
+            return self._try_connect() if self._waiting else (frozenset(), ErrorCode.BROKER_LOST)
+        mask = ready.get(self._socket.fileno(), 0)
+        try:
+            if self._outgoing:
+                self._outgoing.write_to(self._socket.fileno())
+            if mask & _READABLE:
+                self._read(self._socket)
+        except (OSError, EOFError, RemoteProtocolError) as error:
+            _note(f"the broker is gone: {error}")
+            return self._lose(), ErrorCode.BROKER_LOST
+        return frozenset(), ErrorCode.BROKER_LOST
+
+    def received(self) -> list[Event]:
+        """Events that arrived since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def _read(self, connection: socket.socket) -> None:
+        try:
+            data = connection.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        self._connection.receive_data(data)
+        while isinstance(event := self._connection.next_event(), Event):
+            self._events.append(event)
+        if isinstance(event, EndOfStream):
+            raise EOFError("end of file")
+
+    def _try_connect(self) -> tuple[frozenset[RequestId], ErrorCode]:
+        try:
+            connection = broker_link.connect(self._settings)
+            if connection is None and not self._start_deadline:
+                self._start_deadline = time.monotonic() + BROKER_START_LIMIT_S
+                self._child = broker_link.start_broker(self._settings)
+        except (OSError, broker_link.UnsafeLocation) as error:
+            _note(f"the broker cannot be reached: {error}")
+            return self._give_up(), ErrorCode.BROKER_UNAVAILABLE
+        if connection is None:
+            late = time.monotonic() > self._start_deadline
+            return (self._give_up() if late else frozenset()), ErrorCode.BROKER_UNAVAILABLE
+        connection.setblocking(False)
+        self._socket = connection
+        self._start_deadline = 0.0
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            self.send(request)
+        return frozenset(), ErrorCode.BROKER_LOST
+
+    def _give_up(self) -> frozenset[RequestId]:
+        lost = frozenset(request.id for request in self._waiting)
+        self._waiting.clear()
+        self._start_deadline = 0.0
+        self._reap()
+        return lost
+
+    def _lose(self) -> frozenset[RequestId]:
+        lost = self._connection.in_flight
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+        self._connection = ClientConnection()
+        self._outgoing = OutgoingQueue()
+        self._reap()
+        return lost
+
+    def _reap(self) -> None:
+        if self._child:
+            try:
+                os.waitpid(self._child, os.WNOHANG)
+            except ChildProcessError:
+                self._child = 0
+
+
+def _lost(reason: ErrorCode, request_id: RequestId) -> dict[str, object]:
+    message = {
+        ErrorCode.BROKER_LOST: "TabAgent's background process ended while it was answering. Ask again: it restarts.",
+        ErrorCode.BROKER_UNAVAILABLE: "TabAgent's background process could not be started. See its log, broker.stderr.",
+    }[reason]
+    return connection_lost(reason, message, request_id)
+
+
+def _note(text: str) -> None:
+    os.write(2, f"tabagent-host: {text}\n".encode())
