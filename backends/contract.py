@@ -23,6 +23,7 @@ class EngineDescriptor:
     ``engine`` is ``"module:Class"``, imported only in a worker. ``requires`` are the modules it needs;
     ``install_hint`` is the command that provides them. ``memory_estimate`` is ``"module:function"``, called with
     ``(path, context_length)`` and returning bytes; without one, the size of the file is taken.
+    ``uses_cpu_variants``: its ``LoadRequest`` names the ggml CPU variant that was found to run here.
     """
 
     name: str
@@ -34,6 +35,7 @@ class EngineDescriptor:
     requires: tuple[str, ...]
     install_hint: str
     memory_estimate: str = ""
+    uses_cpu_variants: bool = False
 
 
 @dataclass(frozen=True, slots=True)

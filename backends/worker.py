@@ -17,6 +17,7 @@ from backends.contract import Completion, Engine, EngineError, GenerationCancell
 from backends.process_guard import die_with_parent, prefer_as_oom_victim, take_stdout
 from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
+from native_host.protocol import strict_json
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.framing import EndOfStream, Signal
@@ -80,7 +81,11 @@ class Worker:
             sys.excepthook(*sys.exc_info())
             last = TabAgentError(ErrorCode.GENERATION_FAILED, f"{type(error).__name__}: {error}").as_event(request.id)
         del self._streams[request.id]
-        self._send({**last, "id": request.id})
+        try:
+            self._send({**last, "id": request.id})
+        except ValueError as error:  # a NaN among the figures: no JSON
+            failed = TabAgentError(ErrorCode.GENERATION_FAILED, f"The engine's result cannot be sent: {error}.")
+            self._send(failed.as_event(request.id))
 
     def _run(self, request: Request, controls: Controls) -> dict[str, Any]:
         message = request.message
@@ -116,7 +121,7 @@ class Worker:
             controls.attach(stream)
             for text in stream:
                 reporter.first_token_seen()
-                self._send({"id": request_id, "event": "token", "text": text})
+                self._send({"id": request_id, "event": "token", "text": strict_json.clean(text)})
                 controls.wait_while_paused()
         return _result(stream.completion)
 
@@ -165,7 +170,7 @@ def _result(completion: Completion) -> dict[str, Any]:
     decode_s, prefill_s = completion.decode_ms / 1000, completion.prefill_ms / 1000
     evaluated = completion.prompt_tokens - completion.cached_tokens
     return {
-        "text": completion.text,
+        "text": strict_json.clean(completion.text),
         "finish_reason": completion.finish_reason,
         "usage": {
             "prompt_tokens": completion.prompt_tokens,

@@ -13,6 +13,7 @@ import logging.handlers
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from backends.registry import descriptors
@@ -60,7 +61,8 @@ class Broker:
         engines = descriptors()
         library = ModelLibrary(settings.model_dirs)
         machine = Machine()
-        self._models = ModelManager(settings, library, machine, engines, launch_worker)
+        launch = partial(launch_worker, cancel_grace_s=settings.cancel_grace_s)
+        self._models = ModelManager(settings, library, machine, engines, launch)
         self._router = HandlerRouter(
             SystemService(
                 settings=settings,

@@ -34,6 +34,7 @@ class Settings:
     idle_exit_s: float = 10.0
     load_stall_s: float = 120.0
     generation_stall_s: float = 120.0
+    cancel_grace_s: float = 5.0
     coalesce_ms: float = 20.0
     threads: int = 0
     parallel: int = 4

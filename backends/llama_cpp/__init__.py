@@ -12,4 +12,5 @@ DESCRIPTOR = EngineDescriptor(
     requires=("tabagent_model",),
     install_hint="make wheel",
     memory_estimate="tabagent_model:estimate_memory",
+    uses_cpu_variants=True,
 )

@@ -135,7 +135,7 @@ class ModelManager:
         try:
             await asyncio.sleep(self._crashes.delay_s(key))
             async with self._admission:
-                cpu_variant = await self._machine.cpu_variant()
+                cpu_variant = await self._machine.cpu_variant() if model.engine.uses_cpu_variants else ""
                 await self._make_room(model)
                 started = time.monotonic()
                 model.worker = await self._launch(model.engine, lambda: self._worker_died(model))

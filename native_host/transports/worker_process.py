@@ -35,10 +35,12 @@ EXIT_GRACE_S = 0.1
 OUT_OF_MEMORY_SIGNAL = signal.SIGKILL
 
 
-async def launch_worker(engine: EngineDescriptor, on_death: Callable[[], None]) -> WorkerProcess:
-    """Start a worker of ``engine``; see ``core.worker.WorkerLauncher``."""
+async def launch_worker(
+    engine: EngineDescriptor, on_death: Callable[[], None], *, cancel_grace_s: float
+) -> WorkerProcess:
+    """Start a worker of ``engine``; see ``core.worker.WorkerLauncher``. After a cancel it has ``cancel_grace_s``."""
     loop = asyncio.get_running_loop()
-    worker = WorkerProcess(engine.name, on_death)
+    worker = WorkerProcess(engine.name, on_death, cancel_grace_s)
     await loop.subprocess_exec(lambda: worker, sys.executable, "-I", "-m", "backends.worker", engine.engine)
     return worker
 
@@ -46,11 +48,13 @@ async def launch_worker(engine: EngineDescriptor, on_death: Callable[[], None]) 
 class WorkerProcess(asyncio.SubprocessProtocol):
     """The broker's end of one worker."""
 
-    def __init__(self, engine: str, on_death: Callable[[], None]) -> None:
+    def __init__(self, engine: str, on_death: Callable[[], None], cancel_grace_s: float) -> None:
         self._engine = engine
+        self._cancel_grace_s = cancel_grace_s
         self._on_death = on_death
         self._connection = ClientConnection()
         self._streams: dict[int | str, EventQueue] = {}
+        self._abandoned: dict[int | str, asyncio.TimerHandle] = {}
         self._ids = itertools.count()
         self._stderr = bytearray()
         self._closing: Exception | None = None
@@ -84,8 +88,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             yield self._events(queue, stall_s)
         finally:
             del self._streams[request_id]
-            if not queue.is_complete:
-                self._tell("cancel", request_id)
+            if not queue.is_complete and not self._ended.is_set():
+                self._abandon(request_id)
 
     async def close(self, reason: Exception | None = None) -> None:
         """End it: end of file first, then SIGTERM, then SIGKILL."""
@@ -117,9 +121,20 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                     phase=queue.phase,
                 )
                 queue.fail(stalled)
-                if self._transport is not None:
-                    self._transport.kill()
+                self._kill("it made no progress")
                 raise stalled from None
+
+    def _abandon(self, request_id: int) -> None:
+        """Cancel a request whose client is gone. A worker that does not obey is stuck, and is killed."""
+        self._tell("cancel", request_id)
+        loop = asyncio.get_running_loop()
+        self._abandoned[request_id] = loop.call_later(self._cancel_grace_s, self._kill, "it did not stop when told to")
+
+    def _kill(self, reason: str) -> None:
+        log.warning("killing worker %d: %s", self.pid, reason)
+        if self._transport is not None:
+            with suppress(ProcessLookupError):
+                self._transport.kill()
 
     def _tell(self, verb: str, target: int) -> None:
         """``cancel``, ``pause`` or ``resume`` a request; the answer interests nobody."""
@@ -148,13 +163,17 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._connection.receive_data(data)
         try:
             while isinstance(event := self._connection.next_event(), WireEvent):
-                queue = self._streams.get(event.id) if event.id is not None else None
-                if queue is not None:
-                    queue.put(event.message)
+                self._route(event)
         except RemoteProtocolError as error:
-            log.error("worker %d broke the protocol: %s", self.pid, error)
-            if self._transport is not None:
-                self._transport.kill()
+            self._kill(f"it broke the protocol: {error}")
+
+    def _route(self, event: WireEvent) -> None:
+        if event.id is None:
+            return
+        if event.id in self._streams:
+            self._streams[event.id].put(event.message)
+        elif event.is_terminal and event.id in self._abandoned:
+            self._abandoned.pop(event.id).cancel()
 
     def process_exited(self) -> None:
         """asyncio: the process ended; its pipes may still hold bytes."""
@@ -170,6 +189,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         if self._ended.is_set():
             return
         self._ended.set()
+        for timer in self._abandoned.values():
+            timer.cancel()
         for queue in self._streams.values():
             queue.fail(self._closing or self._death(queue.phase))
         if self._closing is None:

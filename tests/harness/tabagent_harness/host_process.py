@@ -141,6 +141,9 @@ class HostProcess:
         self._may_read.set()
         for thread in self._threads:
             thread.join(timeout_s)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
         return status
 
     def __enter__(self) -> Self:
@@ -163,8 +166,6 @@ class HostProcess:
         try:
             while True:
                 self._may_read.wait()
-                with self._lock:
-                    pass
                 data = os.read(descriptor, READ_SIZE)
                 with self._lock:
                     self._connection.receive_data(data)

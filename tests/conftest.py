@@ -1,0 +1,50 @@
+"""Fixtures of every test: installations of TabAgent that leave nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tabagent_harness import HostProcess
+
+from tests.support import Installation
+
+
+@pytest.fixture
+def install() -> Iterator[Callable[..., Installation]]:
+    """Makes installations; their processes are gone afterwards. Short paths: a socket's is limited."""
+    made: list[Installation] = []
+
+    def make(**settings: object) -> Installation:
+        made.append(Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")), **settings))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        installation.stop()
+        shutil.rmtree(installation.root, ignore_errors=True)
+
+
+@pytest.fixture
+def tabagent(install: Callable[..., Installation]) -> Installation:
+    """One installation with default settings."""
+    return install()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Installation]:
+    """One installation for all tests of a module, where they cannot disturb each other."""
+    installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")))
+    yield installation
+    installation.stop()
+    shutil.rmtree(installation.root, ignore_errors=True)
+
+
+@pytest.fixture
+def host(shared: Installation) -> Iterator[HostProcess]:
+    """A host of the module's installation."""
+    with shared.host() as process:
+        yield process
