@@ -98,7 +98,7 @@ def plan(request: Request, receipt: Receipt) -> InstallPlan:
     planned += [(place, file) for place, file in earlier if _still_ours(file)]
     script = _launcher(paths.launcher, receipt, launcher.render(request.interpreter, extension_ids))
     by_path = {file.record.path: file.record for file in (script, *(file for _, file in planned))}
-    files = tuple(by_path.values())
+    files = tuple(by_path[path] for path in sorted(by_path))  # the order of asking changes nothing
     directories = tuple(
         dict.fromkeys(
             directory

@@ -54,7 +54,7 @@ class UninstallReport:
     restored: tuple[Path, ...]
     """Files of other programs that are back in their place."""
     kept: tuple[Path, ...]
-    """Files that somebody changed after we wrote them, left for the user to judge; the receipt forgets them."""
+    """Files that are no longer what we wrote, left for the user to judge; the receipt forgets them."""
     directories: tuple[Path, ...]
     """Directories of ours that were empty and are gone."""
 

@@ -56,17 +56,16 @@ def wanted(
 
 
 def named(table: tuple[Place, ...], browsers: Iterable[str]) -> tuple[Place, ...]:
-    """The places of browsers by their ids.
+    """The places of browsers by their ids, in the table's order.
 
     Raises:
         UnknownBrowser: the table has no such id.
     """
-    by_id = {place.browser: place for place in table}
-    names = tuple(dict.fromkeys(browsers))
-    for name in names:
-        if name not in by_id:
-            raise UnknownBrowser(name, (str(known) for known in by_id))
-    return tuple(by_id[name] for name in names)
+    names = set(browsers)
+    known = [str(place.browser) for place in table]
+    for name in sorted(names.difference(known)):
+        raise UnknownBrowser(name, known)
+    return tuple(place for place in table if place.browser in names)
 
 
 def recorded(receipt: Receipt, table: tuple[Place, ...], known: tuple[Place, ...]) -> tuple[Place, ...]:
