@@ -217,6 +217,7 @@ class ModelManager:
         self._crashes.record(str(model.file.path))
         log.warning("the worker of %s died", model.file.name)
         if model.state is State.READY:
+            model.state = State.UNLOADING
             model.expiry = asyncio.create_task(self._forget(model, None), name=f"bury {model.file.name}")
 
     def _refuse_quarantined(self, file: ModelFile) -> None:

@@ -117,6 +117,7 @@ class ServerConnection:
 
         Raises:
             LocalProtocolError: the request is not in flight, so the other side does not expect this.
+            ValueError: the event is no JSON (NaN); nothing has changed.
         """
         request_id = message["id"]
         if request_id is None:
@@ -124,9 +125,10 @@ class ServerConnection:
                 raise LocalProtocolError("only an error may belong to no request")
         elif request_id not in self._in_flight:
             raise LocalProtocolError(f"request {request_id!r} is not in flight")
+        frames = self._frame(message, payload)
         if message["event"] in TERMINAL_EVENTS:
             self._in_flight.discard(request_id)
-        return self._frame(message, payload)
+        return frames
 
     def _request(self, payload: bytes) -> Request | Refused:
         request_id: RequestId | None = None
@@ -134,19 +136,20 @@ class ServerConnection:
             message = strict_json.loads(payload)
             if not isinstance(message, dict):
                 raise _bad_request("A request is a JSON object.")
-            request_id = _checked_id(message)
+            candidate = _checked_id(message)
+            if candidate in self._in_flight:
+                raise RemoteProtocolError(ErrorCode.DUPLICATE_ID, "A request with this id is in flight.", id=candidate)
+            request_id = candidate
             action = message.get("action")
             if not isinstance(action, str):
                 raise _bad_request("A request needs an action, a string.")
-            self._admit(request_id, action)
+            self._admit(action)
         except RemoteProtocolError as error:
             return Refused(self._frame(error.as_event(request_id)))
         self._in_flight.add(request_id)
         return Request(request_id, action, message, payload)
 
-    def _admit(self, request_id: RequestId, action: str) -> None:
-        if request_id in self._in_flight:
-            raise RemoteProtocolError(ErrorCode.DUPLICATE_ID, "A request with this id is still in flight.")
+    def _admit(self, action: str) -> None:
         limit = self._max_in_flight * (2 if action == ALWAYS_ADMITTED else 1)
         if len(self._in_flight) >= limit:
             raise RemoteProtocolError(

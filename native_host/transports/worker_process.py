@@ -122,6 +122,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 )
                 queue.fail(stalled)
                 self._kill("it made no progress")
+                await self._ended.wait()
                 raise stalled from None
 
     def _abandon(self, request_id: int) -> None:

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from tabagent_harness import HostProcess
 
+from tabagent_harness import HostProcess
 from tests.support import Installation, Process, eventually
 
 MIB = 1024 * 1024
@@ -207,8 +207,8 @@ def test_f16_an_id_in_flight_is_refused_and_the_first_is_untouched(host: HostPro
     prompt = json.dumps({"tokens": 20, "interval_ms": 20})
     first = host.send("generate", prompt=prompt, **shared.chaos_model())
     host.write(status_request(first))
-    events = list(host.events(first))
-    assert [event["error"]["code"] for event in events if event["event"] == "error"] == ["duplicate_id"]
+    error = refusal(host)
+    assert (error["code"], error["details"]["id"]) == ("duplicate_id", first)
     rest = list(host.events(first))
     assert rest[-1]["event"] == "done"
     assert rest[-1]["result"]["usage"]["completion_tokens"] == 20
@@ -319,9 +319,7 @@ def test_f21_answers_around_one_mib(host: HostProcess, shared: Installation, siz
 
 
 @pytest.mark.parametrize("character", ["\0", '"', "é", "😀", "\\", "\N{REPLACEMENT CHARACTER}"])
-def test_f21_what_grows_when_escaped_is_split_by_bytes(
-    host: HostProcess, shared: Installation, character: str
-) -> None:
+def test_f21_what_grows_when_escaped_is_split_by_bytes(host: HostProcess, shared: Installation, character: str) -> None:
     prompt = json.dumps({"tokens": 2, "text": character, "size": 600_000})
     *_, done = host.ask("generate", prompt=prompt, **shared.chaos_model())
     assert done["result"]["text"] == character * 1_200_000
