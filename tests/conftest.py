@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tabagent_harness import HostProcess
 
+from tabagent_harness import HostProcess
 from tests.support import Installation
 
 

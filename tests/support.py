@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tabagent_harness import HostProcess
 
 IN_CI = os.environ.get("CI") == "true"
@@ -35,7 +36,9 @@ class Installation:
         self.root = root
         self.models = root / "models"
         self.models.mkdir(parents=True)
-        folders = {f"TABAGENT_{name}_DIR": str(root / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME")}
+        folders = {
+            f"TABAGENT_{name}_DIR": str(root / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME")
+        }
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TABAGENT_")},
             **folders,

@@ -179,12 +179,12 @@ def test_f30_stray_output_never_reaches_the_wire(tabagent: Installation) -> None
     with tabagent.host() as host:
         loud_load = tabagent.chaos_model(fault="print")
         assert host.result("load_model", model=loud_load["model"], engine="chaos")["event"] == "done"
+        log = tabagent.log()
+        for words in ("stray print at import", "stray print", "stray puts", "stray write", "stray child"):
+            assert words in log
         for fault in ("print", "flood"):
             prompt = json.dumps({"tokens": 5, "fault": fault, "at": 2})
             assert host.result("generate", prompt=prompt, **loud_load)["result"]["text"] == "0 1 2 3 4 "
-    log = tabagent.log()
-    for words in ("stray print at import", "stray print", "stray puts", "stray write", "stray child"):
-        assert words in log
 
 
 # ------------------------------------------------------------------------- who may start it, and where
