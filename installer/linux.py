@@ -59,8 +59,8 @@ class LinuxRegistrar:
 
 
 def _write(write: FileWrite) -> None:
+    _sweep(write.path)
     with _reported(write.path):
-        _sweep(write.path)
         if write.backup is not None:
             write.path.replace(write.backup)
         atomic.write(write.path, write.content, write.mode)
@@ -82,7 +82,8 @@ def _make(directories: Iterable[Path]) -> None:
 
 def _sweep(path: Path) -> None:
     for leftover in atomic.leftovers(path):
-        leftover.unlink(missing_ok=True)
+        with _reported(leftover):
+            leftover.unlink(missing_ok=True)
 
 
 def _remove_empty(directory: Path) -> bool:

@@ -55,7 +55,9 @@ def plan(paths: InstallPaths, receipt: Receipt, chosen: Collection[Path] | None)
             kept.append(file.path)
         elif removal.remove or removal.backup:
             removals.append(removal)
-    left = None if everything else FileWrite(paths.receipt, receipts.dump(replace(receipt, files=rest)), RECEIPT_MODE)
+    left = None
+    if not everything and disk.exists(paths.data_dir):  # a deleted one is not made anew for a receipt alone
+        left = FileWrite(paths.receipt, receipts.dump(replace(receipt, files=rest)), RECEIPT_MODE)
     return UninstallPlan(
         receipt_path=paths.receipt,
         receipt=left,
