@@ -47,7 +47,7 @@ class Settings:
         if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
             return path
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"tabagent-{os.getuid()}-{digest}" / "broker.sock"
+        return _runtime_dir_of_last_resort() / digest / "broker.sock"
 
     @property
     def log_dir(self) -> Path:
@@ -70,6 +70,11 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]  # every value was parsed by its field's type
 
 
+def environment() -> Mapping[str, str]:
+    """The process's environment, for those who must hand it on."""
+    return os.environ
+
+
 _DIRECTORIES = ("config_dir", "data_dir", "state_dir", "cache_dir", "runtime_dir")
 
 
@@ -90,6 +95,10 @@ def _parse(variable: str, kind: str, text: str) -> object:
     return text
 
 
+def _runtime_dir_of_last_resort() -> Path:
+    return Path(tempfile.gettempdir()) / f"tabagent-{os.getuid()}"
+
+
 def _default_dirs(missing: set[str]) -> dict[str, Path]:
     if not missing:
         return {}
@@ -101,6 +110,6 @@ def _default_dirs(missing: set[str]) -> dict[str, Path]:
         "data_dir": dirs.user_data_path,
         "state_dir": dirs.user_state_path,
         "cache_dir": dirs.user_cache_path,
-        "runtime_dir": dirs.user_runtime_path,
+        "runtime_dir": dirs.user_runtime_path if os.environ.get("XDG_RUNTIME_DIR") else _runtime_dir_of_last_resort(),
     }
     return {name: defaults[name] for name in missing}
