@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from typing_extensions import TypeAliasType
 
 from native_host.protocol.connection import MAX_ID, MAX_ID_BYTES, PROTOCOL_VERSION
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 StopString = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Id = Annotated[int, Field(ge=0, le=MAX_ID)] | Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]
+Id = TypeAliasType(
+    "Id",
+    Annotated[int, Field(ge=0, le=MAX_ID)] | Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)],
+)
 
 
 class Message(BaseModel):
@@ -153,22 +157,6 @@ class CancelRequest(RequestBase):
     action: Literal["cancel"]
     target: Id
 
-
-ModelRequest = LoadModelRequest | GenerateRequest | ChatRequest | TokenizeRequest
-
-AnyRequest = Annotated[
-    HelloRequest
-    | StatusRequest
-    | HardwareRequest
-    | ListModelsRequest
-    | LoadModelRequest
-    | UnloadModelRequest
-    | GenerateRequest
-    | ChatRequest
-    | TokenizeRequest
-    | CancelRequest,
-    Field(discriminator="action"),
-]
 
 REQUESTS: dict[str, type[RequestBase]] = {
     "hello": HelloRequest,
@@ -456,10 +444,14 @@ class CancelledEvent(Message):
     event: Literal["cancelled"]
 
 
-AnyEvent = Annotated[
-    ProgressEvent | TokenEvent | ChunkEvent | DoneEvent | ErrorEvent | CancelledEvent,
-    Field(discriminator="event"),
-]
+EVENTS: dict[str, type[Message]] = {
+    "progress": ProgressEvent,
+    "token": TokenEvent,
+    "chunk": ChunkEvent,
+    "done": DoneEvent,
+    "error": ErrorEvent,
+    "cancelled": CancelledEvent,
+}
 
 RESULTS: dict[str, type[Message]] = {
     "hello": HelloResult,
@@ -473,6 +465,3 @@ RESULTS: dict[str, type[Message]] = {
     "tokenize": TokenizeResult,
     "cancel": CancelResult,
 }
-
-request_adapter: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
-event_adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -6,6 +6,7 @@ does not get it leaves. The socket's folder is the user's own (0700), and the pe
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -43,7 +44,7 @@ def peer_uid(connection: socket.socket) -> int:
     if sys.platform == "linux":
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
         return int(_PEER_CREDENTIALS.unpack(credentials)[1])
-    raise NotImplementedError(f"peer credentials on {sys.platform}")
+    raise OSError(errno.ENOTSUP, f"the user of a local socket's peer cannot be told on {sys.platform}")
 
 
 def connect(settings: Settings) -> socket.socket | None:

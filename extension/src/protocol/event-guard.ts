@@ -1,0 +1,62 @@
+/**
+ * Turns whatever the native port delivered into an event of the protocol, or into null when it is none.
+ * Unknown fields are ignored and unknown error codes are let through, so that a newer host keeps working.
+ */
+import type { Failure } from "../shared/failure";
+import { isAmount, isOneOf, isRecord, type JsonRecord } from "../shared/json-shape";
+import type { AnyEvent, ErrorEvent, Id, ProgressEvent } from "./messages";
+
+/** An event as it arrives: like `AnyEvent`, but with error codes this version may not know. */
+export type HostEvent = Exclude<AnyEvent, ErrorEvent> | { id: Id | null; event: "error"; error: Failure };
+
+const STAGES = ["queued", "loading", "prefill"] as const satisfies readonly ProgressEvent["stage"][];
+const UNITS = ["bytes", "tokens", "requests"] as const satisfies readonly ProgressEvent["unit"][];
+
+function isId(value: unknown): value is Id {
+  return typeof value === "string" || (typeof value === "number" && Number.isSafeInteger(value));
+}
+
+export function parseFailure(value: unknown): Failure | null {
+  if (!isRecord(value) || typeof value["code"] !== "string" || typeof value["message"] !== "string") return null;
+  return {
+    code: value["code"],
+    message: value["message"],
+    details: isRecord(value["details"]) ? value["details"] : {},
+    retryable: value["retryable"] === true,
+  };
+}
+
+function parseUnaddressed(value: JsonRecord, id: Id | null): HostEvent | null {
+  if (value["event"] === "error") {
+    const error = parseFailure(value["error"]);
+    return error && { id, event: "error", error };
+  }
+  const { seq, last, data } = value;
+  if (value["event"] === "chunk" && isAmount(seq) && typeof last === "boolean" && typeof data === "string") {
+    return { id, event: "chunk", seq, last, data };
+  }
+  return null;
+}
+
+export function parseEvent(value: unknown): HostEvent | null {
+  if (!isRecord(value)) return null;
+  const id = value["id"];
+  if (id === null) return parseUnaddressed(value, null);
+  if (!isId(id)) return null;
+
+  switch (value["event"]) {
+    case "token":
+      return typeof value["text"] === "string" ? { id, event: "token", text: value["text"] } : null;
+    case "done":
+      return isRecord(value["result"]) ? { id, event: "done", result: value["result"] } : null;
+    case "cancelled":
+      return { id, event: "cancelled" };
+    case "progress": {
+      const { stage, done, total, unit } = value;
+      if (!isOneOf(stage, STAGES) || !isOneOf(unit, UNITS) || !isAmount(done) || !isAmount(total)) return null;
+      return { id, event: "progress", stage, done, total, unit };
+    }
+    default:
+      return parseUnaddressed(value, id);
+  }
+}

@@ -1,0 +1,44 @@
+/** An answer: its text as far as it has come, how it ended, and what can be done with it. */
+import type { JSX } from "preact";
+import { t } from "../i18n";
+import { isUnderWay, type Answer } from "../state/conversation";
+import { CopyButton } from "./copy-button";
+import { FailureBox } from "./failure-box";
+import { MarkdownView } from "./markdown-view";
+import { RetryButton } from "./retry-button";
+
+interface AnswerViewProps {
+  answer: Answer;
+  canRetry: boolean;
+  onRetry: () => void;
+}
+
+export function AnswerView({ answer, canRetry, onRetry }: AnswerViewProps): JSX.Element {
+  const { text, state, failure, summary } = answer;
+  return (
+    <li class="answer" data-testid="message" data-role="assistant" data-state={state} aria-busy={isUnderWay(answer)}>
+      <span class="visually-hidden">{t("answer_by")}</span>
+      {state === "waiting" && <Waiting />}
+      <MarkdownView markdown={text} />
+      {summary?.finishReason === "length" && <p class="note">{t("answer_cut")}</p>}
+      {failure && <FailureBox failure={failure} scope="answer" onRetry={canRetry ? onRetry : null} />}
+      {!isUnderWay(answer) && !failure && (
+        <div class="answer-actions">
+          {state === "stopped" && <span class="chip">{t("answer_stopped")}</span>}
+          {text !== "" && <CopyButton text={text} label={t("copy_answer")} />}
+          {state === "stopped" && canRetry && <RetryButton onRetry={onRetry} />}
+        </div>
+      )}
+    </li>
+  );
+}
+
+function Waiting(): JSX.Element {
+  return (
+    <span class="waiting" role="img" aria-label={t("answer_waiting")}>
+      <i />
+      <i />
+      <i />
+    </span>
+  );
+}

@@ -1,0 +1,88 @@
+/**
+ * The conversation as data, and every change it can go through. Nothing here knows the browser.
+ *
+ *   waiting ──token──▶ streaming ──▶ complete | stopped | interrupted | failed ──retried──▶ waiting
+ */
+import type { AnswerSummary } from "../../protocol/result-guards";
+import type { Failure } from "../../shared/failure";
+
+export interface Question {
+  role: "user";
+  id: string;
+  text: string;
+}
+
+export type AnswerState = "waiting" | "streaming" | "complete" | "stopped" | "interrupted" | "failed";
+
+export interface Answer {
+  role: "assistant";
+  id: string;
+  text: string;
+  state: AnswerState;
+  /** The model that was asked. */
+  model: string;
+  /** Counts and speed of a complete answer. Its text is not kept twice. */
+  summary: Omit<AnswerSummary, "text"> | null;
+  /** Why it is interrupted or failed. */
+  failure: Failure | null;
+}
+
+export type Turn = Question | Answer;
+export type Conversation = readonly Turn[];
+
+export type ConversationChange =
+  | { type: "asked"; question: { id: string; text: string }; answer: { id: string; model: string } }
+  | { type: "token"; id: string; text: string }
+  | { type: "finished"; id: string; summary: AnswerSummary }
+  | { type: "stopped"; id: string }
+  | { type: "interrupted" | "failed"; id: string; failure: Failure }
+  | { type: "retried"; id: string; model: string }
+  | { type: "cleared" };
+
+export function isUnderWay(turn: Turn | undefined): boolean {
+  return turn?.role === "assistant" && (turn.state === "waiting" || turn.state === "streaming");
+}
+
+export function lastAnswer(conversation: Conversation): Answer | null {
+  const last = conversation.at(-1);
+  return last?.role === "assistant" ? last : null;
+}
+
+function newAnswer(id: string, model: string): Answer {
+  return { role: "assistant", id, text: "", state: "waiting", model, summary: null, failure: null };
+}
+
+function changeAnswer(conversation: Conversation, id: string, change: (answer: Answer) => Answer): Conversation {
+  return conversation.map((turn) => (turn.role === "assistant" && turn.id === id ? change(turn) : turn));
+}
+
+/** Changes an answer that is still being given; one that has ended stays as it ended. */
+function advance(conversation: Conversation, id: string, change: (answer: Answer) => Partial<Answer>): Conversation {
+  return changeAnswer(conversation, id, (answer) => (isUnderWay(answer) ? { ...answer, ...change(answer) } : answer));
+}
+
+export function changeConversation(conversation: Conversation, change: ConversationChange): Conversation {
+  switch (change.type) {
+    case "asked":
+      return [
+        ...conversation,
+        { role: "user", ...change.question },
+        newAnswer(change.answer.id, change.answer.model),
+      ];
+    case "token":
+      return advance(conversation, change.id, ({ text }) => ({ state: "streaming", text: text + change.text }));
+    case "finished": {
+      const { text, ...summary } = change.summary;
+      return advance(conversation, change.id, () => ({ state: "complete", text, summary }));
+    }
+    case "stopped":
+      return advance(conversation, change.id, () => ({ state: "stopped" }));
+    case "interrupted":
+    case "failed":
+      return advance(conversation, change.id, () => ({ state: change.type, failure: change.failure }));
+    case "retried":
+      return changeAnswer(conversation, change.id, ({ id }) => newAnswer(id, change.model));
+    case "cleared":
+      return [];
+  }
+}

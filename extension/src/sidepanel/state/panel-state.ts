@@ -1,0 +1,25 @@
+/** Everything the panel shows. */
+import type { ModelEntry } from "../../protocol/messages";
+import type { ConnectionState } from "../../shared/panel-messages";
+import type { Conversation } from "./conversation";
+
+/** How far the host is with the work before the answer. */
+export interface Progress {
+  stage: "queued" | "loading" | "prefill";
+  done: number;
+  total: number;
+}
+
+export interface PanelState {
+  connection: ConnectionState;
+  /** The host's models, or null before it told them. */
+  models: readonly ModelEntry[] | null;
+  model: string | null;
+  conversation: Conversation;
+  /** Of the answer under way, until its first token. */
+  progress: Progress | null;
+}
+
+export function canAsk(state: PanelState): boolean {
+  return state.connection.phase === "ready" && state.model !== null;
+}

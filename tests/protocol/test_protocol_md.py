@@ -1,0 +1,52 @@
+"""PROTOCOL.md says what the code does: codes, actions, options, limits."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from native_host.protocol import chunks, connection, framing, strict_json
+from native_host.protocol.errors import RETRYABLE, ErrorCode
+from native_host.protocol.messages import REQUESTS, RESULTS, GenerateOptions, LoadOptions
+
+TEXT = (Path(__file__).parents[2] / "PROTOCOL.md").read_text(encoding="utf-8")
+
+
+def test_error_codes_and_their_retryable_flags() -> None:
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| .* \| (yes|no) \|$", TEXT, re.MULTILINE)
+    assert dict(rows) == {code.value: "yes" if code in RETRYABLE else "no" for code in ErrorCode}
+    assert [code for code, _ in rows] == [code.value for code in ErrorCode], "codes are append-only, in one order"
+
+
+def test_actions() -> None:
+    assert re.findall(r"^### `([a-z_]+)`", TEXT, re.MULTILINE) == list(REQUESTS)
+
+
+def section(action: str) -> str:
+    return TEXT.split(f"### `{action}`", 1)[1].split("\n##", 1)[0]
+
+
+def test_every_field_of_requests_and_results_is_named() -> None:
+    for action, model in REQUESTS.items():
+        text = section(action) + section("chat")
+        for field in set(model.model_fields) - {"id", "action"}:
+            assert f"`{field}`" in text, f"{action}: {field}"
+        for field in RESULTS[action].model_fields:
+            assert f"`{field}`" in text, f"{action} → {field}"
+
+
+def test_options_and_their_defaults() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| .* \| `?([^|`]*)`? \|$", section("chat"), re.MULTILINE))
+    own = set(GenerateOptions.model_fields) - set(LoadOptions.model_fields) - {"seed"}
+    assert set(rows) == own
+    for name in own:
+        assert str(GenerateOptions.model_fields[name].default) == rows[name].strip()
+
+
+def test_limits() -> None:
+    for limit in (framing.MAX_FRAME_TO_HOST, framing.MAX_REQUEST, framing.MAX_FRAME_TO_BROWSER):
+        assert f"{limit:,} bytes" in TEXT
+    assert f"| JSON nesting | {strict_json.MAX_DEPTH} |" in TEXT
+    assert f"| requests in flight per connection | {connection.MAX_IN_FLIGHT} |" in TEXT
+    assert f"at most {chunks.MAX_CHUNK_FRAME // 1024} KiB" in TEXT
+    assert f"at most {strict_json.MAX_INTEGER_DIGITS} digits" in TEXT
