@@ -1,0 +1,160 @@
+// A TabAgent and a Chromium of their own: every directory in a temporary folder, the host registered by the real
+// installer in the browser's profile.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const BIN = path.join(ROOT, ".venv", "bin");
+const EXTENSION = path.join(ROOT, "extension", "dist");
+const EXTENSION_ID = JSON.parse(readFileSync(path.join(ROOT, "extension", "identity.json"), "utf8")).chromium_id;
+
+export const BROWSER = execFileSync("bash", [path.join(import.meta.dirname, "find-browser.sh")], { encoding: "utf8" }).trim();
+export const OUTPUT = path.join(ROOT, "tests", "output");
+export const skip = BROWSER ? false : "no Chromium";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--enable-unsafe-extension-debugging",
+  `--disable-extensions-except=${EXTENSION}`,
+  `--load-extension=${EXTENSION}`,
+];
+
+/** An installation with its own broker. Call `close` when done. */
+export class Installation {
+  constructor(settings = {}) {
+    this.root = mkdtempSync(path.join(tmpdir(), "tabagent-e2e-"));
+    const folders = ["CONFIG", "DATA", "STATE", "CACHE", "RUNTIME"].map((name) => [
+      `TABAGENT_${name}_DIR`,
+      path.join(this.root, name.toLowerCase()),
+    ]);
+    this.environ = { ...process.env, TABAGENT_IDLE_EXIT_S: "1", ...Object.fromEntries(folders), ...settings };
+    this.browsers = [];
+  }
+
+  /** A Chromium with the extension, in a profile of its own. */
+  async browser({ registered = true } = {}) {
+    const profile = mkdtempSync(path.join(this.root, "profile-"));
+    if (registered) this.register(profile);
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: BROWSER,
+      headless: true,
+      args: FLAGS,
+      env: this.environ,
+      viewport: { width: 400, height: 720 },
+    });
+    this.browsers.push(context);
+    return Object.assign(context, { profile });
+  }
+
+  /** `tabagent install` for a profile. */
+  register(profile) {
+    execFileSync(path.join(BIN, "tabagent"), ["install", "--profile-dir", profile], { env: this.environ, stdio: "pipe" });
+  }
+
+  /** Our processes that are alive: `native_host.broker`, `backends.worker` or `native_host.host`. */
+  processes(module) {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        try {
+          return (
+            readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(module) &&
+            readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.environ.TABAGENT_RUNTIME_DIR) &&
+            !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")
+          );
+        } catch {
+          return false; // it ended while we looked
+        }
+      });
+  }
+
+  async close() {
+    await Promise.all(this.browsers.map((browser) => browser.close()));
+    for (const module of ["native_host.broker", "backends.worker"]) {
+      for (const pid of this.processes(module)) process.kill(pid, "SIGKILL");
+    }
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+/** The panel opened as a tab, with what a person does in it. */
+export async function openPanel(browser) {
+  const page = await browser.newPage();
+  await page.goto(`chrome-extension://${EXTENSION_ID}/sidepanel.html`);
+  return new Panel(page);
+}
+
+export class Panel {
+  constructor(page) {
+    this.page = page;
+    this.answers = page.locator('[data-testid=message][data-role=assistant]');
+    this.stop = page.getByTestId("stop");
+    this.errorBox = page.getByTestId("error-box");
+    this.status = page.getByTestId("status");
+  }
+
+  async ready() {
+    await this.page.waitForSelector("[data-testid=status][data-phase=ready]", { timeout: 30_000 });
+  }
+
+  async ask(text) {
+    await this.ready();
+    await this.page.getByTestId("composer").fill(text);
+    await this.page.getByTestId("send").click();
+  }
+
+  /** The last answer once it is in `state`: its text. */
+  async answer(state = "complete", timeout = 60_000) {
+    const last = this.answers.last();
+    await this.page.waitForFunction(
+      (wanted) => [...document.querySelectorAll("[data-testid=message][data-role=assistant]")].at(-1)?.dataset.state === wanted,
+      state,
+      { timeout },
+    );
+    return (await last.innerText()).trim();
+  }
+
+  /** Waits until the last answer has some text. */
+  async streaming() {
+    await this.page.waitForFunction(
+      () => ([...document.querySelectorAll("[data-testid=message][data-role=assistant]")].at(-1)?.innerText.length ?? 0) > 20,
+      undefined,
+      { timeout: 60_000 },
+    );
+  }
+
+  async screenshot(name) {
+    mkdirSync(OUTPUT, { recursive: true });
+    await this.page.screenshot({ path: path.join(OUTPUT, `${name}.png`) });
+  }
+}
+
+/** CPU time of a process, in ticks of 10 ms. */
+export function cpuTicks(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The condition's value once it is true. */
+export async function eventually(condition, what, timeout = 10_000) {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`did not happen: ${what}`);
+    await sleep(50);
+  }
+}
