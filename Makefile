@@ -13,6 +13,8 @@ RUST := tabagent-rs
 CARGO_ENV := $(BIN)/python $(RUST)/cargo_env.py --
 PACKAGES := native_host backends installer manifests
 PYTHON_SOURCES := $(PACKAGES) tests benchmarks $(RUST)
+PRINT_SCHEMA := import json; from native_host.protocol.json_schema import json_schema; print(json.dumps(json_schema()))
+GENERATE_TYPES := $(BIN)/python -c '$(PRINT_SCHEMA)' | npm --prefix extension run --silent types
 QUESTION ?= What is the capital of France?
 
 .PHONY: help
@@ -69,7 +71,8 @@ check-extension: $(STAMPS)/npm
 
 .PHONY: check-generated
 check-generated: dev $(STAMPS)/npm
-	$(BIN)/python -m tests.generate_types --check
+	@$(GENERATE_TYPES) | diff -u extension/src/protocol/messages.ts - \
+	  || { echo "The message types are not those of the pydantic models; run: make types" >&2; exit 1; }
 
 .PHONY: test-python
 test-python: dev  ## Tests of the wheel, the host, the installer and the architecture.
@@ -100,7 +103,7 @@ format: dev  ## Format everything.
 
 .PHONY: types
 types: dev $(STAMPS)/npm  ## Generate the extension's message types from the pydantic models.
-	$(BIN)/python -m tests.generate_types
+	$(GENERATE_TYPES) > $(STAMPS)/messages.ts && mv $(STAMPS)/messages.ts extension/src/protocol/messages.ts
 
 .PHONY: clean
 clean:  ## Remove what was built here.

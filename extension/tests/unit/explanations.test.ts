@@ -15,7 +15,7 @@ describe("a failure", () => {
   it.each([
     ["host_not_found", "tabagent install"],
     ["host_forbidden", "tabagent install --extension-id abcdef"],
-    ["host_exited", "tabagent doctor"],
+    ["host_exited", "tabagent status"],
   ] as const)("%s comes with the command %s", (code, command) => {
     const explanation = explain(localFailure(code, "m"), "abcdef");
     expect(explanation.command).toBe(command);

@@ -29,7 +29,7 @@ export function explain(failure: Failure, extensionId: string): Explanation {
     case "host_exited":
     case "host_lost":
     case "host_silent":
-      return { title: t("error_host_stopped"), text: `${message} ${t("error_host_stopped_text")}`, command: "tabagent doctor" };
+      return { title: t("error_host_stopped"), text: `${message} ${t("error_host_stopped_text")}`, command: "tabagent status" };
     case "extension_reloaded":
       return { title: t("error_extension_reloaded"), text: t("error_extension_reloaded_text"), command: null };
     case "host_disconnected":
