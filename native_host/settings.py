@@ -36,6 +36,7 @@ class Settings:
     generation_stall_s: float = 120.0
     cancel_grace_s: float = 5.0
     coalesce_ms: float = 20.0
+    memory_limit_mb: int = 0
     threads: int = 0
     parallel: int = 4
     log_level: str = "INFO"

@@ -165,7 +165,7 @@ class ModelManager:
 
     async def _make_room(self, model: LoadedModel) -> None:
         needed = await self._machine.memory_needed(model.engine, model.file, model.options.context_length)
-        while needed > (available := await self._machine.available_memory()):
+        while needed > (available := await self._available_memory()):
             idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
             if not idle:
                 raise TabAgentError(
@@ -178,6 +178,14 @@ class ModelManager:
             oldest = min(idle, key=lambda other: other.last_used)
             log.info("unloading %s to make room for %s", oldest.file.name, model.file.name)
             await self._unload(oldest)
+
+    async def _available_memory(self) -> int:
+        available = await self._machine.available_memory()
+        limit = self._settings.memory_limit_mb * 2**20
+        if not limit:
+            return available
+        used = sum((model.worker and model.worker.memory_bytes) or 0 for model in self._models.values())
+        return min(available, limit - used)
 
     def _end_use(self, model: LoadedModel, keep_alive: float | None, *, after_request: bool = True) -> None:
         seconds = model.end_use(keep_alive)

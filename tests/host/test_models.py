@@ -1,0 +1,158 @@
+"""Models in memory: shared loads, keep-alive, eviction, unload; with an engine that costs nothing."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tabagent_harness import HostProcess
+from tests.support import Installation, eventually
+
+ENDLESS = json.dumps({"tokens": 100_000, "interval_ms": 5})
+
+
+def loaded(host: HostProcess) -> dict[str, dict[str, object]]:
+    return {model["model"]: model for model in host.result("status")["result"]["models"]}
+
+
+def test_a_model_loads_on_first_use_and_stays(tabagent: Installation) -> None:
+    model = tabagent.chaos_model(interval_ms=20)
+    with tabagent.host() as host:
+        assert loaded(host) == {}
+        events = list(host.ask("generate", prompt="{}", **model))
+        stages = [event["stage"] for event in events if event["event"] == "progress"]
+        assert "loading" in stages
+        assert events[-1]["result"]["timings"]["load_ms"] >= 100
+        pid = loaded(host)["chaos"]["pid"]
+        again = host.result("generate", prompt="{}", **model)
+        assert again["result"]["timings"]["load_ms"] < 100
+        assert loaded(host)["chaos"]["pid"] == pid
+        entry = next(m for m in host.result("list_models")["result"]["models"] if m["name"] == "chaos")
+        assert entry["loaded"] is True
+
+
+def test_load_says_whether_it_was_loaded_already(host: HostProcess, shared: Installation) -> None:
+    fields = shared.chaos_model("twice")
+    results = [host.result("load_model", **fields)["result"]["already_loaded"] for _ in range(2)]
+    assert results == [False, True]
+
+
+def test_eight_clients_that_want_a_model_share_one_load(tabagent: Installation) -> None:
+    model = tabagent.chaos_model(interval_ms=100)
+    pids: list[object] = []
+
+    def use() -> None:
+        with tabagent.host() as host:
+            assert host.result("generate", prompt='{"tokens": 1}', **model)["event"] == "done"
+            pids.append(loaded(host)["chaos"]["pid"])
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(pids) == 8
+    assert len(set(pids)) == 1
+
+
+def test_one_waiter_less_does_not_end_the_load_of_the_others(tabagent: Installation) -> None:
+    model = tabagent.chaos_model(interval_ms=150)
+    with tabagent.host() as one, tabagent.host() as two:
+        first = one.send("generate", prompt="{}", **model)
+        eventually(lambda: loaded(two))
+        second = two.send("generate", prompt="{}", **model)
+        one.result("cancel", target=first)
+        assert list(one.events(first))[-1]["event"] == "cancelled"
+        assert list(two.events(second))[-1]["event"] == "done"
+
+
+def test_an_idle_model_is_unloaded_after_its_keep_alive(install: Callable[..., Installation]) -> None:
+    tabagent = install(keep_alive_s=0.4)
+    with tabagent.host() as host:
+        host.result("generate", prompt="{}", **tabagent.chaos_model())
+        assert loaded(host)["chaos"]["expires_in_s"] <= 0.4
+        eventually(lambda: loaded(host) == {}, timeout_s=2)
+
+
+def test_keep_alive_is_settable_per_request(tabagent: Installation) -> None:
+    with tabagent.host() as host:
+        kept = tabagent.chaos_model("kept")
+        host.result("generate", prompt="{}", **kept, options={"keep_alive": -1})
+        assert loaded(host)["kept"]["expires_in_s"] is None
+        gone = tabagent.chaos_model("gone")
+        host.result("generate", prompt="{}", **gone, options={"keep_alive": 0})
+        eventually(lambda: set(loaded(host)) == {"kept"}, timeout_s=2)
+
+
+def test_a_busy_model_outlives_its_keep_alive(install: Callable[..., Installation]) -> None:
+    tabagent = install(keep_alive_s=0.1)
+    with tabagent.host() as host:
+        prompt = json.dumps({"tokens": 50, "interval_ms": 20})
+        assert host.result("generate", prompt=prompt, **tabagent.chaos_model())["event"] == "done"
+
+
+def test_the_least_recently_used_idle_model_goes_when_memory_would_not_suffice(
+    install: Callable[..., Installation],
+) -> None:
+    tabagent = install(memory_limit_mb=600)  # each needs 512 MiB to spare; a worker takes some 20 MiB
+    with tabagent.host() as host:
+        for name in ("a", "b", "c"):
+            host.result("generate", prompt="{}", **tabagent.chaos_model(name))
+        assert set(loaded(host)) == {"a", "b", "c"}
+        host.result("generate", prompt="{}", **tabagent.chaos_model("a"))
+        for name in ("d", "e", "f", "g"):
+            host.result("generate", prompt="{}", **tabagent.chaos_model(name))
+            if "b" not in loaded(host):
+                break
+        assert "b" not in loaded(host)
+        assert "a" in loaded(host)
+
+
+def test_a_model_that_cannot_fit_is_refused_with_the_numbers(install: Callable[..., Installation]) -> None:
+    tabagent = install(memory_limit_mb=100)
+    with tabagent.host() as host:
+        error = host.result("generate", prompt="{}", **tabagent.chaos_model())["error"]
+        assert error["code"] == "insufficient_memory"
+        assert error["details"]["needed_bytes"] > error["details"]["available_bytes"]
+        assert loaded(host) == {}
+
+
+def test_unload_ends_what_runs_and_the_process(tabagent: Installation) -> None:
+    with tabagent.host() as host:
+        running = host.send("generate", prompt=ENDLESS, **tabagent.chaos_model())
+        next(event for event in host.events(running) if event["event"] == "token")
+        assert host.result("unload_model", model="chaos")["result"] == {"model": "chaos", "unloaded": True}
+        assert list(host.events(running))[-1]["error"]["code"] == "model_unloaded"
+        assert loaded(host) == {}
+        assert host.result("unload_model", model="chaos")["result"] == {"model": "chaos", "unloaded": False}
+
+
+def test_other_options_reload_an_idle_model_and_refuse_a_busy_one(tabagent: Installation) -> None:
+    model = tabagent.chaos_model()
+    with tabagent.host() as host:
+        host.result("load_model", **model)
+        before = loaded(host)["chaos"]["pid"]
+        host.result("load_model", **model, options={"mlock": True})
+        assert loaded(host)["chaos"]["pid"] != before
+        running = host.send("generate", prompt=ENDLESS, **model)
+        next(event for event in host.events(running) if event["event"] == "token")
+        assert host.result("load_model", **model, options={"mlock": False})["error"]["code"] == "busy"
+
+
+@pytest.mark.parametrize("name", ["nope", "../../etc/passwd", "/nonexistent.gguf", "a\0b", "https://example.org/x"])
+def test_models_that_are_not_there(host: HostProcess, name: str) -> None:
+    assert host.result("generate", model=name, prompt="x")["error"]["code"] == "model_not_found"
+
+
+def test_an_engine_that_is_not_there(host: HostProcess, shared: Installation) -> None:
+    fields = {**shared.chaos_model("x"), "engine": "warp"}
+    assert host.result("generate", prompt="{}", **fields)["error"]["code"] == "engine_unavailable"
+
+
+def test_a_file_no_engine_takes(host: HostProcess, shared: Installation) -> None:
+    path = shared.models / "notes.txt"
+    path.write_text("no model")
+    assert host.result("load_model", model=str(path))["error"]["code"] == "unsupported_format"
