@@ -70,7 +70,7 @@ check-extension: $(STAMPS)/npm
 	cd extension && npm run --silent lint && npm run --silent check
 
 .PHONY: check-generated
-check-generated: dev $(STAMPS)/npm
+check-generated: $(STAMPS)/dev $(STAMPS)/npm
 	@$(GENERATE_TYPES) | diff -u extension/src/protocol/messages.ts - \
 	  || { echo "The message types are not those of the pydantic models; run: make types" >&2; exit 1; }
 
@@ -102,7 +102,7 @@ format: dev  ## Format everything.
 	cd $(RUST) && cargo fmt
 
 .PHONY: types
-types: dev $(STAMPS)/npm  ## Generate the extension's message types from the pydantic models.
+types: $(STAMPS)/dev $(STAMPS)/npm  ## Generate the extension's message types from the pydantic models.
 	$(GENERATE_TYPES) > $(STAMPS)/messages.ts && mv $(STAMPS)/messages.ts extension/src/protocol/messages.ts
 
 .PHONY: clean

@@ -14,7 +14,9 @@ from native_host.core.model_service import ModelService
 from native_host.core.reply import Reply
 from native_host.core.system_service import SystemService
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.protocol.messages import Message, RequestBase, parse_request
+from native_host.protocol.messages.base import Message
+from native_host.protocol.messages.requests import RequestBase
+from native_host.protocol.messages.validation import parse_request
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from native_host.core.engine_choice import AUTO
 from native_host.core.model_library import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
-from native_host.protocol.messages import LoadOptions
+from native_host.protocol.messages.requests import LoadOptions
 
 FOR_EVER = -1.0
 

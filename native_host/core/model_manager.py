@@ -25,7 +25,7 @@ from native_host.core.model_library import ModelFile, ModelLibrary
 from native_host.core.reply import Reply
 from native_host.core.worker import WorkerLauncher
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.protocol.messages import LoadOptions
+from native_host.protocol.messages.requests import LoadOptions
 from native_host.settings import Settings
 
 log = logging.getLogger(__name__)

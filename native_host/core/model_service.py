@@ -5,15 +5,8 @@ from __future__ import annotations
 from native_host.core.model_library import ModelLibrary
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
-from native_host.protocol.messages import (
-    ListModelsRequest,
-    ListModelsResult,
-    LoadModelRequest,
-    LoadModelResult,
-    ModelEntry,
-    UnloadModelRequest,
-    UnloadModelResult,
-)
+from native_host.protocol.messages.requests import ListModelsRequest, LoadModelRequest, UnloadModelRequest
+from native_host.protocol.messages.results import ListModelsResult, LoadModelResult, ModelEntry, UnloadModelResult
 
 
 class ModelService:

@@ -6,7 +6,10 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from native_host.protocol.messages import EVENTS, REQUESTS, RESULTS, Message
+from native_host.protocol.messages.base import Message
+from native_host.protocol.messages.events import EVENTS
+from native_host.protocol.messages.requests import REQUESTS
+from native_host.protocol.messages.results import RESULTS
 
 
 class _Untitled(GenerateJsonSchema):

@@ -18,7 +18,8 @@ from native_host.core.handler_router import HandlerRouter
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
 from native_host.protocol.errors import TabAgentError
 from native_host.protocol.framing import Signal
-from native_host.protocol.messages import CancelRequest, parse_request
+from native_host.protocol.messages.requests import CancelRequest
+from native_host.protocol.messages.validation import parse_request
 from native_host.transports.broker_link import peer_uid
 
 log = logging.getLogger(__name__)

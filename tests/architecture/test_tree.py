@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.registry import descriptors
 
 ROOT = Path(__file__).parents[2]
-LONG = {"native_host/protocol/messages.py"}  # one schema, one file
+GENERATED = {"extension/src/protocol/messages.ts"}
 LIMIT = 400
 
 
@@ -25,7 +25,7 @@ def sources() -> list[Path]:
 
 def test_files_stay_short() -> None:
     long = {str(path.relative_to(ROOT)) for path in sources() if path.read_text(encoding="utf-8").count("\n") > LIMIT}
-    assert long <= LONG | {name for name in long if name.startswith("tests/")}
+    assert long <= GENERATED | {name for name in long if name.startswith("tests/")}
 
 
 def test_every_python_module_says_its_contract() -> None:

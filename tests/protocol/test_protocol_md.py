@@ -7,7 +7,8 @@ from pathlib import Path
 
 from native_host.protocol import chunks, connection, framing, strict_json
 from native_host.protocol.errors import RETRYABLE, ErrorCode
-from native_host.protocol.messages import REQUESTS, RESULTS, GenerateOptions, LoadOptions
+from native_host.protocol.messages.requests import REQUESTS, GenerateOptions, LoadOptions
+from native_host.protocol.messages.results import RESULTS
 
 TEXT = (Path(__file__).parents[2] / "PROTOCOL.md").read_text(encoding="utf-8")
 

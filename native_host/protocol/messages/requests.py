@@ -1,0 +1,147 @@
+"""What a client may ask, and the options of it. PROTOCOL.md has the ranges in prose."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from native_host.protocol.connection import PROTOCOL_VERSION
+from native_host.protocol.messages.base import Id, Message, Name, StopString
+
+
+class LoadOptions(Message):
+    """How a model is loaded. ``context_length`` defaults to the model's own, at most 8192."""
+
+    context_length: Annotated[int, Field(ge=16, le=16_777_216)] | None = None
+    gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
+    mlock: bool = False
+    keep_alive: Annotated[float, Field(ge=-1, le=31_536_000)] | None = None
+
+
+class GenerateOptions(LoadOptions):
+    """How an answer is sampled, and how the model is loaded if it is not yet."""
+
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    temperature: Annotated[float, Field(ge=0, le=10)] = 0.8
+    top_k: Annotated[int, Field(ge=0, le=1_000_000)] = 40
+    top_p: Annotated[float, Field(ge=0, le=1)] = 0.95
+    min_p: Annotated[float, Field(ge=0, le=1)] = 0.05
+    repeat_penalty: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 2)] | None = None
+    stop: Annotated[list[StopString], Field(max_length=16)] = []  # noqa: RUF012  # pydantic copies it
+
+
+class ChatMessage(Message):
+    """One turn. ``content`` is data: nothing in it is a control token."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class RequestBase(Message):
+    """The fields of every request."""
+
+    id: Id
+
+
+class ClientInfo(Message):
+    """Who is asking, for the log."""
+
+    name: str = ""
+    version: str = ""
+
+
+class HelloRequest(RequestBase):
+    """Agree on a protocol version and learn what the host can do."""
+
+    action: Literal["hello"]
+    protocol: int = PROTOCOL_VERSION
+    client: ClientInfo = ClientInfo()
+
+
+class StatusRequest(RequestBase):
+    """What is loaded and running."""
+
+    action: Literal["status"]
+
+
+class HardwareRequest(RequestBase):
+    """What this machine is, and which CPU variant serves."""
+
+    action: Literal["hardware"]
+
+
+class ListModelsRequest(RequestBase):
+    """The models that are on disk."""
+
+    action: Literal["list_models"]
+
+
+class LoadModelRequest(RequestBase):
+    """Load a model and keep it."""
+
+    action: Literal["load_model"]
+    model: Name
+    engine: Name = "auto"
+    options: LoadOptions = LoadOptions()
+
+
+class UnloadModelRequest(RequestBase):
+    """End a model's worker, which gives its memory back."""
+
+    action: Literal["unload_model"]
+    model: Name
+
+
+class GenerateRequest(RequestBase):
+    """Continue a prompt, token by token."""
+
+    action: Literal["generate"]
+    model: Name
+    prompt: str
+    engine: Name = "auto"
+    options: GenerateOptions = GenerateOptions()
+
+
+class ChatRequest(RequestBase):
+    """Answer a conversation, token by token."""
+
+    action: Literal["chat"]
+    model: Name
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1024)]
+    engine: Name = "auto"
+    options: GenerateOptions = GenerateOptions()
+
+
+class TokenizeRequest(RequestBase):
+    """Text as the model's tokens."""
+
+    action: Literal["tokenize"]
+    model: Name
+    text: str
+    engine: Name = "auto"
+    special: bool = False
+    add_special: bool = False
+    options: LoadOptions = LoadOptions()
+
+
+class CancelRequest(RequestBase):
+    """Stop another request of this connection."""
+
+    action: Literal["cancel"]
+    target: Id
+
+
+REQUESTS: dict[str, type[RequestBase]] = {
+    "hello": HelloRequest,
+    "status": StatusRequest,
+    "hardware": HardwareRequest,
+    "list_models": ListModelsRequest,
+    "load_model": LoadModelRequest,
+    "unload_model": UnloadModelRequest,
+    "generate": GenerateRequest,
+    "chat": ChatRequest,
+    "tokenize": TokenizeRequest,
+    "cancel": CancelRequest,
+}
