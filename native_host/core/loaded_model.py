@@ -62,10 +62,14 @@ class LoadedModel:
             return None
         return max(0.0, self._timer.when() - asyncio.get_running_loop().time())
 
+    def runs_on(self, engine: str) -> bool:
+        """Whether its engine is the one asked for, or none was."""
+        return engine in (AUTO, self.engine.name)
+
     def serves(self, engine: str, options: LoadOptions) -> bool:
         """Whether it is loaded as asked."""
         return (
-            engine in (AUTO, self.engine.name)
+            self.runs_on(engine)
             and options.context_length in (None, self.context_length)
             and (options.gpu_layers, options.mlock) == (self.options.gpu_layers, self.options.mlock)
         )

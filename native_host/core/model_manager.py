@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,9 @@ class ModelManager:
     @asynccontextmanager
     async def use(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> AsyncIterator[LoadedModel]:
         """The model, loaded, and kept while the context lasts."""
-        model = await self._obtain(self._library.find(name), engine, options, reply)
+        file = self._library.find(name)
+        await self._make_way(file, lambda loaded: loaded.runs_on(engine))
+        model = await self._obtain(file, engine, options, reply)
         try:
             yield model
         finally:
@@ -74,13 +76,7 @@ class ModelManager:
         """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
         file = self._library.find(name)
         self._crashes.forgive(str(file.path))
-        loaded = self._models.get(file.path)
-        if loaded is not None and loaded.state is State.READY and not loaded.serves(engine, options):
-            if loaded.active:
-                raise TabAgentError(
-                    ErrorCode.BUSY, f"{name} is answering; it can be loaded with other options when that has ended."
-                )
-            await self._unload(loaded)
+        await self._make_way(file, lambda loaded: loaded.serves(engine, options))
         already = self.is_loaded(file.path)
         model = await self._obtain(file, engine, options, reply)
         self._end_use(model, options.keep_alive, after_request=False)
@@ -99,6 +95,21 @@ class ModelManager:
         """End every worker."""
         reason = TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down.")
         await asyncio.gather(*(self._unload(model, reason) for model in self.models))
+
+    async def _make_way(self, file: ModelFile, suits: Callable[[LoadedModel], bool]) -> None:
+        """Unload the model if it is loaded otherwise than asked.
+
+        Raises:
+            TabAgentError: ``busy``, it is answering.
+        """
+        loaded = self._models.get(file.path)
+        if loaded is None or loaded.state is not State.READY or suits(loaded):
+            return
+        if loaded.active:
+            raise TabAgentError(
+                ErrorCode.BUSY, f"{file.name} is answering; it can be loaded otherwise when that has ended."
+            )
+        await self._unload(loaded)
 
     async def _obtain(self, file: ModelFile, engine: str, options: LoadOptions, reply: Reply) -> LoadedModel:
         """The model, ready and in use by the caller, who must end that use."""
