@@ -14,6 +14,7 @@ from native_host.core.engine_choice import AUTO
 from native_host.core.model_library import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
+from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
 
 FOR_EVER = -1.0
@@ -28,7 +29,7 @@ class State(StrEnum):
 
 
 class LoadedModel:
-    """Kept by the manager; ``gone`` is set when its worker has ended."""
+    """Kept by the manager until its worker has ended: ``unloading`` is the task that ends it."""
 
     def __init__(
         self, file: ModelFile, engine: EngineDescriptor, options: LoadOptions, default_keep_alive_s: float
@@ -39,13 +40,13 @@ class LoadedModel:
         self.state = State.LOADING
         self.worker: Worker | None = None
         self.loading: asyncio.Task[None] | None = None
-        self.expiry: asyncio.Task[None] | None = None
+        self.unloading: asyncio.Task[None] | None = None
+        self.died = False
         self.info: dict[str, Any] = {}
         self.load_ms = 0.0
         self.active = 0
         self.last_used = time.monotonic()
         self.keep_alive_s = default_keep_alive_s
-        self.gone = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._progress: tuple[int, int] = (0, file.size_bytes)
         self._changed = asyncio.Event()
@@ -54,6 +55,15 @@ class LoadedModel:
     def context_length(self) -> int | None:
         """Tokens, once it is loaded."""
         return self.info.get("context_length")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Resident memory of its worker; 0 where it has none or the platform does not tell."""
+        return (self.worker.memory_bytes or 0) if self.worker is not None else 0
+
+    def gone_reason(self) -> TabAgentError:
+        """What a request is told that ran or waited when it was unloaded."""
+        return TabAgentError(ErrorCode.MODEL_UNLOADED, f"{self.file.name} was unloaded.")
 
     @property
     def expires_in_s(self) -> float | None:
@@ -70,7 +80,7 @@ class LoadedModel:
         """Whether it is loaded as asked."""
         return (
             self.runs_on(engine)
-            and options.context_length in (None, self.context_length)
+            and options.context_length in (None, self.context_length, self.options.context_length)
             and (options.gpu_layers, options.mlock) == (self.options.gpu_layers, self.options.mlock)
         )
 

@@ -65,8 +65,8 @@ class ModelManager:
     async def use(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> AsyncIterator[LoadedModel]:
         """The model, loaded, and kept while the context lasts."""
         file = self._library.find(name)
-        await self._make_way(file, lambda loaded: loaded.runs_on(engine))
-        model = await self._obtain(file, engine, options, reply)
+        chosen = choose_engine(file, engine, self._engines)
+        model = await self._obtain(file, chosen, options, reply, lambda it: it.runs_on(engine))
         try:
             yield model
         finally:
@@ -75,12 +75,13 @@ class ModelManager:
     async def load(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> tuple[LoadedModel, bool]:
         """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
         file = self._library.find(name)
+        chosen = choose_engine(file, engine, self._engines)
         self._crashes.forgive(str(file.path))
-        await self._make_way(file, lambda loaded: loaded.serves(engine, options))
-        already = self.is_loaded(file.path)
-        model = await self._obtain(file, engine, options, reply)
+        before = self._models.get(file.path)
+        ready_before = before is not None and before.state is State.READY
+        model = await self._obtain(file, chosen, options, reply, lambda it: it.serves(engine, options))
         self._end_use(model, options.keep_alive, after_request=False)
-        return model, already
+        return model, ready_before and model is before
 
     async def unload(self, name: str) -> tuple[str, bool]:
         """End the model's worker. Returns its name and whether there was one."""
@@ -94,34 +95,39 @@ class ModelManager:
     async def close(self) -> None:
         """End every worker."""
         reason = TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down.")
-        await asyncio.gather(*(self._unload(model, reason) for model in self.models))
+        await asyncio.gather(*(self._begin_unload(model, reason) for model in self.models))
 
-    async def _make_way(self, file: ModelFile, suits: Callable[[LoadedModel], bool]) -> None:
-        """Unload the model if it is loaded otherwise than asked.
+    # --------------------------------------------------------------------------------------- loading
+
+    async def _obtain(
+        self,
+        file: ModelFile,
+        engine: EngineDescriptor,
+        options: LoadOptions,
+        reply: Reply,
+        suits: Callable[[LoadedModel], bool],
+    ) -> LoadedModel:
+        """The model, ready and in use by the caller, who must end that use.
+
+        One that is loaded otherwise than ``suits`` makes way.
 
         Raises:
-            TabAgentError: ``busy``, it is answering.
+            TabAgentError: what the load raises, ``engine_quarantined``, ``busy``.
         """
-        loaded = self._models.get(file.path)
-        if loaded is None or loaded.state is not State.READY or suits(loaded):
-            return
-        if loaded.active:
-            raise TabAgentError(
-                ErrorCode.BUSY, f"{file.name} is answering; it can be loaded otherwise when that has ended."
-            )
-        await self._unload(loaded)
-
-    async def _obtain(self, file: ModelFile, engine: str, options: LoadOptions, reply: Reply) -> LoadedModel:
-        """The model, ready and in use by the caller, who must end that use."""
-        model = self._models.get(file.path)
-        while model is not None and model.state is State.UNLOADING:
-            await model.gone.wait()
-            model = self._models.get(file.path)
+        while (model := self._models.get(file.path)) is not None:
+            if model.unloading is not None:
+                await asyncio.shield(model.unloading)
+            elif suits(model):
+                break
+            elif model.active:
+                raise TabAgentError(
+                    ErrorCode.BUSY, f"{file.name} is in use; it can be loaded otherwise when that has ended."
+                )
+            else:
+                await self._unload(model)
         if model is None:
             self._refuse_quarantined(file)
-            chosen = choose_engine(file, engine, self._engines)
-            model = LoadedModel(file, chosen, options, self._settings.keep_alive_s)
-            self._models[file.path] = model
+            model = self._models[file.path] = LoadedModel(file, engine, options, self._settings.keep_alive_s)
             model.loading = asyncio.create_task(self._load(model), name=f"load {file.name}")
         model.begin_use()
         if model.state is State.LOADING:
@@ -136,15 +142,14 @@ class ModelManager:
         except BaseException as error:
             self._end_use(model, None)
             if isinstance(error, asyncio.CancelledError) and not _being_cancelled():
-                raise TabAgentError(ErrorCode.MODEL_UNLOADED, f"{model.file.name} was unloaded.") from None
+                raise model.gone_reason() from None
             if not model.active and model.state is State.LOADING:
-                await self._unload(model)
+                self._begin_unload(model)
             raise
 
     async def _load(self, model: LoadedModel) -> None:
-        key = str(model.file.path)
         try:
-            await asyncio.sleep(self._crashes.delay_s(key))
+            await asyncio.sleep(self._crashes.delay_s(str(model.file.path)))
             async with self._admission:
                 cpu_variant = await self._machine.cpu_variant() if model.engine.uses_cpu_variants else ""
                 await self._make_room(model)
@@ -156,11 +161,15 @@ class ModelManager:
                     async for event in events:
                         model.report_load(event)
                 model.load_ms = (time.monotonic() - started) * 1000
+            if model.died:
+                raise TabAgentError(
+                    ErrorCode.ENGINE_CRASHED, "The engine ended as soon as it was loaded.", phase="load"
+                )
             model.state = State.READY
             model.last_used = time.monotonic()
             log.info("loaded %s with %s in %.0f ms", model.file.name, model.engine.name, model.load_ms)
-        except BaseException as error:
-            await self._forget(model, error if isinstance(error, TabAgentError) else None)
+        except BaseException:
+            self._begin_unload(model)
             raise
 
     def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
@@ -178,7 +187,7 @@ class ModelManager:
         needed = await self._machine.memory_needed(model.engine, model.file, model.options.context_length)
         while needed > (available := await self._available_memory()):
             idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
-            if not idle:
+            if needed > available + sum(other.memory_bytes for other in idle):
                 raise TabAgentError(
                     ErrorCode.INSUFFICIENT_MEMORY,
                     f"{model.file.name} needs {needed / 2**20:,.0f} MiB and {available / 2**20:,.0f} MiB are free. "
@@ -195,8 +204,9 @@ class ModelManager:
         limit = self._settings.memory_limit_mb * 2**20
         if not limit:
             return available
-        used = sum((model.worker and model.worker.memory_bytes) or 0 for model in self._models.values())
-        return min(available, limit - used)
+        return min(available, limit - sum(model.memory_bytes for model in self._models.values()))
+
+    # ------------------------------------------------------------------------------------- unloading
 
     def _end_use(self, model: LoadedModel, keep_alive: float | None, *, after_request: bool = True) -> None:
         seconds = model.end_use(keep_alive)
@@ -209,35 +219,35 @@ class ModelManager:
     def _expire(self, model: LoadedModel) -> None:
         if not model.active and model.state is State.READY:
             log.info("unloading %s, idle", model.file.name)
-            model.expiry = asyncio.create_task(self._unload(model), name=f"expire {model.file.name}")
+            self._begin_unload(model)
 
-    async def _unload(self, model: LoadedModel, reason: TabAgentError | None = None) -> None:
-        if model.state is State.UNLOADING:
-            await model.gone.wait()
-            return
-        was_loading = model.state is State.LOADING
-        model.state = State.UNLOADING
-        unloaded = reason or TabAgentError(ErrorCode.MODEL_UNLOADED, f"{model.file.name} was unloaded.")
-        if was_loading and model.loading is not None and model.loading is not asyncio.current_task():
+    async def _unload(self, model: LoadedModel) -> None:
+        """Unload, and wait for it; whoever waits may be cancelled, the unloading goes on."""
+        await asyncio.shield(self._begin_unload(model))
+
+    def _begin_unload(self, model: LoadedModel, reason: TabAgentError | None = None) -> asyncio.Task[None]:
+        if model.unloading is None:
+            model.state = State.UNLOADING
+            model.stop_expiry()
+            model.unloading = asyncio.create_task(
+                self._end(model, reason or model.gone_reason()), name=f"unload {model.file.name}"
+            )
+        return model.unloading
+
+    async def _end(self, model: LoadedModel, reason: TabAgentError) -> None:
+        if model.loading is not None and not model.loading.done():
             model.loading.cancel()
             await asyncio.wait([model.loading])
-        await self._forget(model, unloaded)
-
-    async def _forget(self, model: LoadedModel, reason: TabAgentError | None) -> None:
-        model.state = State.UNLOADING
-        model.stop_expiry()
         if model.worker is not None:
             await model.worker.close(reason)
-        if self._models.get(model.file.path) is model:
-            del self._models[model.file.path]
-        model.gone.set()
+        del self._models[model.file.path]
 
     def _worker_died(self, model: LoadedModel) -> None:
+        model.died = True
         self._crashes.record(str(model.file.path))
         log.warning("the worker of %s died", model.file.name)
         if model.state is State.READY:
-            model.state = State.UNLOADING
-            model.expiry = asyncio.create_task(self._forget(model, None), name=f"bury {model.file.name}")
+            self._begin_unload(model)
 
     def _refuse_quarantined(self, file: ModelFile) -> None:
         if self._crashes.is_quarantined(str(file.path)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import signal
 import sys
 from collections import deque
@@ -19,7 +20,7 @@ from typing import Any
 
 from backends.contract import EngineDescriptor
 from native_host.core.worker import Event
-from native_host.protocol.connection import ClientConnection
+from native_host.protocol.connection import TERMINAL_EVENTS, ClientConnection
 from native_host.protocol.connection import Event as WireEvent
 from native_host.protocol.errors import ErrorCode, RemoteProtocolError, TabAgentError
 
@@ -32,7 +33,6 @@ STDERR_REPORTED = 2 * 1024
 TERMINATE_AFTER_S = 0.3
 KILL_AFTER_S = 0.3
 EXIT_GRACE_S = 0.1
-OUT_OF_MEMORY_SIGNAL = signal.SIGKILL
 
 
 async def launch_worker(
@@ -58,6 +58,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._ids = itertools.count()
         self._stderr = bytearray()
         self._closing: Exception | None = None
+        self._killed_because = ""
+        self._oom_kills = _oom_kills()
         self._ended = asyncio.Event()
         self._transport: asyncio.SubprocessTransport | None = None
         self.pid = 0
@@ -71,7 +73,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
         except (OSError, IndexError):
             return None
-        return int(pages) * 4096
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     @asynccontextmanager
     async def request(
@@ -88,7 +90,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             yield self._events(queue, stall_s)
         finally:
             del self._streams[request_id]
-            if not queue.is_complete and not self._ended.is_set():
+            if not queue.has_ended and not self._ended.is_set():
                 self._abandon(request_id)
 
     async def close(self, reason: Exception | None = None) -> None:
@@ -104,7 +106,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             stdin.close()
         for stop, patience in ((self._transport.terminate, TERMINATE_AFTER_S), (self._transport.kill, KILL_AFTER_S)):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._ended.wait()
                 return
             with suppress(ProcessLookupError):
                 stop()
@@ -113,7 +116,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     async def _events(self, queue: EventQueue, stall_s: float) -> AsyncIterator[Event]:
         while not queue.is_complete:
             try:
-                yield await asyncio.wait_for(queue.get(), stall_s)
+                async with asyncio.timeout(stall_s):
+                    event = await queue.get()
             except TimeoutError:
                 stalled = TabAgentError(
                     ErrorCode.ENGINE_TIMEOUT,
@@ -124,6 +128,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 self._kill("it made no progress")
                 await self._ended.wait()
                 raise stalled from None
+            yield event
 
     def _abandon(self, request_id: int) -> None:
         """Cancel a request whose client is gone. A worker that does not obey is stuck, and is killed."""
@@ -133,6 +138,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def _kill(self, reason: str) -> None:
         log.warning("killing worker %d: %s", self.pid, reason)
+        self._killed_because = reason
         if self._transport is not None:
             with suppress(ProcessLookupError):
                 self._transport.kill()
@@ -202,12 +208,23 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def _death(self, phase: str) -> TabAgentError:
         code = self._transport.get_returncode() if self._transport else None
         stderr = bytes(self._stderr[-STDERR_REPORTED:]).decode("utf-8", "replace")
+        if self._killed_because:
+            return TabAgentError(
+                ErrorCode.ENGINE_TIMEOUT,
+                f"The engine {self._engine} was stopped: {self._killed_because}. Ask again: it restarts.",
+                phase=phase,
+            )
+        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return TabAgentError(
+                ErrorCode.OUT_OF_MEMORY,
+                f"The system ran out of memory and ended the engine {self._engine}. Choose a smaller model or context.",
+                phase=phase,
+            )
         if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            hint = " The system may have run out of memory." if -code == OUT_OF_MEMORY_SIGNAL else ""
+            name = _signal_name(-code)
             return TabAgentError(
                 ErrorCode.ENGINE_CRASHED,
-                f"The engine {self._engine} was killed by {name} (phase: {phase}).{hint} Ask again: it restarts.",
+                f"The engine {self._engine} was killed by {name} (phase: {phase}). Ask again: it restarts.",
                 signal=name,
                 phase=phase,
                 stderr=stderr,
@@ -227,12 +244,31 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             del self._stderr[:-STDERR_KEPT]
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _oom_kills() -> int:
+    """How often the system has ended a process for want of memory; 0 where it does not tell."""
+    try:
+        counters = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in counters if line.startswith("oom_kill "))
+
+
 class EventQueue:
     """Events of one request. When they are not taken, the worker is told to pause."""
 
     def __init__(self, phase: str, tell: Callable[[str], None]) -> None:
         self.phase = phase
         self.is_complete = False
+        """The last event has been taken."""
+        self.has_ended = False
+        """The last event has arrived; it may not have been taken."""
         self._tell = tell
         self._events: deque[Event] = deque()
         self._error: Exception | None = None
@@ -242,6 +278,7 @@ class EventQueue:
     def put(self, event: Event) -> None:
         """An event arrived."""
         self._events.append(event)
+        self.has_ended = event["event"] in TERMINAL_EVENTS
         self._arrived.set()
         if len(self._events) > PAUSE_ABOVE and not self._paused:
             self._paused = True
