@@ -1,0 +1,104 @@
+//! Everything that can go wrong, as types. Messages say what to do next where there is something to do.
+
+use std::path::PathBuf;
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of loading or generating.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No file there.
+    #[error("no model file at {}", path.display())]
+    NotFound {
+        /// The file asked for
+        path: PathBuf,
+    },
+    /// Something is there, but it is no GGUF file.
+    #[error("{} is not a GGUF file: {reason}", path.display())]
+    NotGguf {
+        /// The file
+        path: PathBuf,
+        /// What it is instead
+        reason: String,
+    },
+    /// A GGUF file whose content contradicts itself or ends early.
+    #[error("{} is damaged: {reason}; download it again", path.display())]
+    Corrupt {
+        /// The file
+        path: PathBuf,
+        /// The first contradiction found
+        reason: String,
+    },
+    /// A GGUF file of an architecture that this llama.cpp does not implement.
+    #[error("{}: this version does not know the architecture \"{architecture}\"", path.display())]
+    UnknownArchitecture {
+        /// The file
+        path: PathBuf,
+        /// `general.architecture`
+        architecture: String,
+    },
+    /// Weights, KV cache and workspace do not fit.
+    #[error(
+        "{} needs about {needed} bytes of memory and {available} are available; choose a smaller model or context length",
+        path.display()
+    )]
+    InsufficientMemory {
+        /// The file
+        path: PathBuf,
+        /// Bytes needed
+        needed: u64,
+        /// Bytes available
+        available: u64,
+    },
+    /// The CPU module could not be used.
+    #[error("cannot use the CPU module {}: {reason}", path.display())]
+    LibraryLoad {
+        /// The module
+        path: PathBuf,
+        /// Why not
+        reason: String,
+    },
+    /// llama.cpp refused the model.
+    #[error("cannot load {}: {reason}", path.display())]
+    LoadFailed {
+        /// The file
+        path: PathBuf,
+        /// llama.cpp's last words
+        reason: String,
+    },
+    /// The prompt leaves no room for an answer.
+    #[error("the prompt has {prompt_tokens} tokens and the context holds {context_length}; shorten the prompt")]
+    ContextOverflow {
+        /// Tokens in the prompt; a lower bound when the text was refused before tokenising
+        prompt_tokens: u64,
+        /// Tokens the context holds
+        context_length: u32,
+    },
+    /// A parameter out of its range.
+    #[error("{name} {reason}")]
+    InvalidParameter {
+        /// The parameter
+        name: &'static str,
+        /// What is wrong with its value
+        reason: String,
+    },
+    /// Decoding failed.
+    #[error("generation failed: {reason}")]
+    GenerationFailed {
+        /// Why
+        reason: String,
+    },
+    /// Somebody cancelled it.
+    #[error("cancelled")]
+    Cancelled,
+    /// The model is closed.
+    #[error("the model is closed")]
+    Closed,
+}
+
+impl Error {
+    pub(crate) fn invalid(name: &'static str, reason: impl Into<String>) -> Self {
+        Error::InvalidParameter { name, reason: reason.into() }
+    }
+}

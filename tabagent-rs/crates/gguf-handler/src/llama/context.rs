@@ -1,0 +1,172 @@
+//! A llama.cpp context: the KV cache and the computation on it.
+
+use super::batch::Batch;
+use super::logs;
+use super::model::WeightsModel;
+use super::threads::ThreadPool;
+use crate::error::{Error, Result};
+use llama_cpp_sys_2 as sys;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Sizes of a context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextParams {
+    /// Tokens in the KV cache, shared by all sequences
+    pub(crate) context_length: u32,
+    /// Sequences at once
+    pub(crate) sequences: u32,
+    /// Most tokens in one decode
+    pub(crate) batch: u32,
+    /// Threads that compute
+    pub(crate) threads: u32,
+}
+
+/// How a decode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoded {
+    /// Everything is computed
+    Done,
+    /// The KV cache has no room for the batch; nothing changed
+    NoRoom,
+    /// The interrupt flag stopped it; the batch's sequences may hold part of it
+    Interrupted,
+    /// llama.cpp's error code; the batch's sequences may hold part of it
+    Failed(i32),
+}
+
+/// Owner of a `llama_context`, used from one thread.
+pub(crate) struct Context {
+    raw: NonNull<sys::llama_context>,
+    params: ContextParams,
+    // Dropped after `raw` is freed, in this order: the context uses all three.
+    _threads: Option<ThreadPool>,
+    _interrupt: Arc<AtomicBool>,
+    model: Arc<WeightsModel>,
+}
+
+// SAFETY: llama.cpp binds no context to the thread that made it; all methods that touch it take `&mut self` or read.
+unsafe impl Send for Context {}
+
+unsafe extern "C" fn is_interrupted(flag: *mut c_void) -> bool {
+    // SAFETY: `flag` is the `AtomicBool` that the context keeps alive.
+    unsafe { &*flag.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}
+
+impl Context {
+    /// Allocates the KV cache and workspace. Setting `interrupt` stops a running decode.
+    pub(crate) fn new(model: Arc<WeightsModel>, params: ContextParams, interrupt: Arc<AtomicBool>) -> Result<Self> {
+        let threads = ThreadPool::new(params.threads);
+        // SAFETY: plain data.
+        let mut raw_params = unsafe { sys::llama_context_default_params() };
+        raw_params.n_ctx = params.context_length;
+        raw_params.n_batch = params.batch;
+        raw_params.n_ubatch = params.batch;
+        raw_params.n_seq_max = params.sequences;
+        // One output per sequence and step: the logits of a whole batch would be a hundred megabytes.
+        raw_params.n_outputs_max = params.sequences;
+        raw_params.n_threads = params.threads as i32;
+        raw_params.n_threads_batch = params.threads as i32;
+        raw_params.kv_unified = true;
+        raw_params.no_perf = true;
+        raw_params.abort_callback = Some(is_interrupted);
+        raw_params.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
+        let mark = logs::mark();
+        // SAFETY: the model is alive and stays so, because `self` holds it; so does the flag of the callback.
+        let raw = unsafe { sys::llama_init_from_model(model.raw(), raw_params) };
+        let Some(raw) = NonNull::new(raw) else {
+            let reason = last_words(mark, "llama.cpp could not create a context");
+            return Err(Error::LoadFailed { path: model.path().to_owned(), reason });
+        };
+        if let Some(pool) = &threads {
+            // SAFETY: both are alive; the pool outlives the context by the order of the fields.
+            unsafe { sys::llama_attach_threadpool(raw.as_ptr(), pool.raw(), pool.raw()) }
+        }
+        Ok(Self { raw, params, _threads: threads, _interrupt: interrupt, model })
+    }
+
+    pub(crate) fn params(&self) -> ContextParams {
+        self.params
+    }
+
+    pub(crate) fn model(&self) -> &Arc<WeightsModel> {
+        &self.model
+    }
+
+    /// Computes a batch. Its sequences must continue where the cache holds them.
+    pub(crate) fn decode(&mut self, batch: &mut Batch) -> Decoded {
+        let vocabulary = self.model.vocab().len() as i32;
+        let fits = !batch.is_empty() && batch.len() <= self.params.batch as usize;
+        if !fits || batch.tokens().iter().any(|token| !(0..vocabulary).contains(token)) {
+            return Decoded::Failed(-1);
+        }
+        // SAFETY: sizes and token ids are checked above, sequence ids are slot numbers below `sequences`, and the view
+        // points into `batch`, which lives through the call.
+        match unsafe { sys::llama_decode(self.raw.as_ptr(), batch.as_raw()) } {
+            0 => Decoded::Done,
+            1 => Decoded::NoRoom,
+            2 => Decoded::Interrupted,
+            code => Decoded::Failed(code),
+        }
+    }
+
+    /// Logits of the token at `index` of the last batch, one per vocabulary entry; `None` when it asked for none.
+    pub(crate) fn logits(&mut self, index: usize) -> Option<&[f32]> {
+        let length = self.model.vocab().len();
+        // SAFETY: llama.cpp checks the index, and a row has one float per vocabulary entry. The borrow of `self` keeps
+        // the next decode from overwriting it.
+        unsafe {
+            let row = sys::llama_get_logits_ith(self.raw.as_ptr(), i32::try_from(index).ok()?);
+            (!row.is_null()).then(|| std::slice::from_raw_parts(row, length))
+        }
+    }
+
+    /// Forgets a sequence from position `from` on. False when this kind of memory can only forget a whole sequence.
+    pub(crate) fn truncate(&mut self, sequence: usize, from: usize) -> bool {
+        // SAFETY: the memory belongs to the live context; ids and positions are checked by llama.cpp.
+        unsafe { sys::llama_memory_seq_rm(self.memory(), sequence as i32, from as i32, -1) }
+    }
+
+    /// Forgets a whole sequence.
+    pub(crate) fn clear(&mut self, sequence: usize) {
+        // SAFETY: as above; removing a whole sequence never fails.
+        unsafe { sys::llama_memory_seq_rm(self.memory(), sequence as i32, -1, -1) };
+    }
+
+    /// Lets `to`, which must be empty, share the first `length` positions of `from`.
+    pub(crate) fn share_prefix(&mut self, from: usize, to: usize, length: usize) {
+        // SAFETY: as above; in a unified cache this only adds an owner to cells.
+        unsafe { sys::llama_memory_seq_cp(self.memory(), from as i32, to as i32, 0, length as i32) }
+    }
+
+    /// Whether the cache still holds what attention needs to continue a sequence at `position`. A sliding window drops
+    /// old positions, and they cannot be brought back.
+    pub(crate) fn can_continue_at(&self, sequence: usize, position: usize) -> bool {
+        // SAFETY: as above, reading only.
+        let first = unsafe { sys::llama_memory_seq_pos_min(self.memory(), sequence as i32) };
+        let window = self.model.sliding_window();
+        let needed = if window > 0 { position.saturating_sub(window) } else { 0 };
+        first >= 0 && first as usize <= needed
+    }
+
+    fn memory(&self) -> sys::llama_memory_t {
+        // SAFETY: the context is alive.
+        unsafe { sys::llama_get_memory(self.raw.as_ptr()) }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made by `llama_init_from_model`, freed once, before the pool, the flag and the model.
+        unsafe { sys::llama_free(self.raw.as_ptr()) }
+    }
+}
+
+/// The last lines llama.cpp logged since `mark`, or `otherwise`.
+pub(super) fn last_words(mark: u64, otherwise: &str) -> String {
+    let lines = logs::since(mark);
+    let tail = lines[lines.len().saturating_sub(3)..].join("; ");
+    if tail.is_empty() { otherwise.to_owned() } else { tail }
+}

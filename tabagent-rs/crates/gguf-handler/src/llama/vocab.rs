@@ -1,0 +1,171 @@
+//! Text to tokens and back.
+
+use super::Token;
+use llama_cpp_sys_2 as sys;
+use std::ffi::CStr;
+
+/// A model's vocabulary; valid as long as the model that owns it.
+pub(crate) struct Vocab {
+    raw: *const sys::llama_vocab,
+    length: usize,
+    longest_piece: usize,
+}
+
+impl Vocab {
+    /// # Safety
+    /// `raw` must be a live model's vocabulary and outlive the result.
+    pub(super) unsafe fn new(raw: *const sys::llama_vocab) -> Self {
+        // SAFETY: `raw` is valid by contract.
+        let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
+        let mut vocab = Self { raw, length, longest_piece: 1 };
+        vocab.longest_piece =
+            (0..length as Token).map(|token| vocab.piece(token, true).len()).max().unwrap_or(1).max(1);
+        vocab
+    }
+
+    /// Entries; token ids are below it.
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens.
+    pub(crate) fn longest_piece(&self) -> usize {
+        self.longest_piece
+    }
+
+    pub(crate) fn contains(&self, token: Token) -> bool {
+        usize::try_from(token).is_ok_and(|index| index < self.length)
+    }
+
+    /// Tokens of a text. `None` when the text is longer than llama.cpp can count.
+    ///
+    /// `add_special` adds the beginning-of-sequence token if the model wants one; `parse_special` reads control tokens
+    /// written in the text, which must stay off for text that others wrote.
+    pub(crate) fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Option<Vec<Token>> {
+        let length = i32::try_from(text.len()).ok()?;
+        let mut tokens: Vec<Token> = vec![0; text.len() / 3 + 8];
+        loop {
+            // SAFETY: pointer and length describe `text`; at most `tokens.len()` entries are written.
+            let count = unsafe {
+                sys::llama_tokenize(
+                    self.raw,
+                    text.as_ptr().cast(),
+                    length,
+                    tokens.as_mut_ptr(),
+                    i32::try_from(tokens.len()).ok()?,
+                    add_special,
+                    parse_special,
+                )
+            };
+            match usize::try_from(count) {
+                Ok(count) => {
+                    tokens.truncate(count);
+                    return Some(tokens);
+                }
+                Err(_) if count == i32::MIN => return None,
+                Err(_) => tokens.resize(count.unsigned_abs() as usize, 0),
+            }
+        }
+    }
+
+    /// Text of tokens, which must be in the vocabulary; U+FFFD where they end inside a character.
+    pub(crate) fn detokenize(&self, tokens: &[Token], special: bool) -> Option<String> {
+        if !tokens.iter().all(|&token| self.contains(token)) {
+            return None;
+        }
+        let count = i32::try_from(tokens.len()).ok()?;
+        let mut bytes = vec![0u8; tokens.len() * 8 + 16];
+        loop {
+            // SAFETY: every token is in the vocabulary; at most `bytes.len()` bytes are written.
+            let length = unsafe {
+                sys::llama_detokenize(
+                    self.raw,
+                    tokens.as_ptr(),
+                    count,
+                    bytes.as_mut_ptr().cast(),
+                    i32::try_from(bytes.len()).ok()?,
+                    false,
+                    special,
+                )
+            };
+            match usize::try_from(length) {
+                Ok(length) => {
+                    bytes.truncate(length);
+                    return Some(String::from_utf8_lossy(&bytes).into_owned());
+                }
+                Err(_) => bytes.resize(length.unsigned_abs() as usize, 0),
+            }
+        }
+    }
+
+    /// Bytes of one token, possibly part of a character; empty for control tokens unless `special`, and for ids outside
+    /// the vocabulary.
+    pub(crate) fn piece(&self, token: Token, special: bool) -> Vec<u8> {
+        if !self.contains(token) {
+            return Vec::new();
+        }
+        let mut bytes = vec![0u8; 32];
+        loop {
+            // SAFETY: the token is in the vocabulary; at most `bytes.len()` bytes are written.
+            let length = unsafe {
+                sys::llama_token_to_piece(self.raw, token, bytes.as_mut_ptr().cast(), bytes.len() as i32, 0, special)
+            };
+            match usize::try_from(length) {
+                Ok(length) => {
+                    bytes.truncate(length);
+                    return bytes;
+                }
+                Err(_) => bytes.resize(length.unsigned_abs() as usize, 0),
+            }
+        }
+    }
+
+    /// The entry as the vocabulary spells it (byte-level models spell a space `Ġ`).
+    pub(crate) fn spelling(&self, token: Token) -> Option<String> {
+        // SAFETY: the id is checked; the string lives as long as the vocabulary.
+        self.contains(token).then(|| unsafe {
+            CStr::from_ptr(sys::llama_vocab_get_text(self.raw, token)).to_string_lossy().into_owned()
+        })
+    }
+
+    /// Tokens that `tokenize` reads from text when `parse_special` is set: control, unknown and user-defined ones.
+    pub(crate) fn special_tokens(&self) -> Vec<(String, Token)> {
+        let parsed = sys::LLAMA_TOKEN_ATTR_CONTROL | sys::LLAMA_TOKEN_ATTR_UNKNOWN | sys::LLAMA_TOKEN_ATTR_USER_DEFINED;
+        (0..self.length as Token)
+            // SAFETY: the id is in the vocabulary.
+            .filter(|&token| unsafe { sys::llama_vocab_get_attr(self.raw, token) } & parsed != 0)
+            .filter_map(|token| Some((self.spelling(token)?, token)))
+            .filter(|(text, _)| !text.is_empty())
+            .collect()
+    }
+
+    pub(crate) fn ends_generation(&self, token: Token) -> bool {
+        // SAFETY: the id is checked.
+        self.contains(token) && unsafe { sys::llama_vocab_is_eog(self.raw, token) }
+    }
+
+    pub(crate) fn adds_bos(&self) -> bool {
+        // SAFETY: reads a field of the live vocabulary, as do the next ones.
+        unsafe { sys::llama_vocab_get_add_bos(self.raw) }
+    }
+
+    pub(crate) fn bos(&self) -> Option<Token> {
+        // SAFETY: as above.
+        known(unsafe { sys::llama_vocab_bos(self.raw) })
+    }
+
+    pub(crate) fn eos(&self) -> Option<Token> {
+        // SAFETY: as above.
+        known(unsafe { sys::llama_vocab_eos(self.raw) })
+    }
+
+    pub(crate) fn newline(&self) -> Option<Token> {
+        // SAFETY: as above.
+        known(unsafe { sys::llama_vocab_nl(self.raw) })
+    }
+}
+
+/// llama.cpp answers -1 for a token that the model does not have.
+fn known(token: Token) -> Option<Token> {
+    (token >= 0).then_some(token)
+}

@@ -1,0 +1,294 @@
+//! A model ready to generate.
+
+use crate::error::{Error, Result};
+use crate::header::GgufHeader;
+use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, WeightsModel, load_cpu_module};
+use crate::memory::{BATCH, estimate};
+use crate::scheduler::{GenerateRequest, Handle, Waiting, start};
+use crate::stream::{Pacing, TokenStream, channel};
+use hardware::{Cores, Memory};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// A longer context is taken only when it is asked for: its KV cache is allocated at once.
+const DEFAULT_CONTEXT: u32 = 8192;
+/// ggml's limit.
+const MOST_THREADS: u32 = 512;
+const MOST_SEQUENCES: u32 = 64;
+const MOST_STOPS: usize = 64;
+const LONGEST_STOP: usize = 1024;
+
+/// How to load a model.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The CPU module (`libggml-cpu-*.so`)
+    pub cpu_module: PathBuf,
+    /// The GGUF file
+    pub model: PathBuf,
+    /// Layers to put on a GPU, where llama.cpp has one
+    pub gpu_layers: u32,
+    /// Keep the weights from being swapped out
+    pub lock_in_memory: bool,
+    /// Tokens in the KV cache, shared by all sequences; `None` takes the trained length, 8192 at most
+    pub context_length: Option<u32>,
+    /// Sequences at once
+    pub sequences: u32,
+    /// Threads that compute; `None` takes one per physical core
+    pub threads: Option<u32>,
+}
+
+/// What a loaded model is.
+#[derive(Clone, Debug)]
+pub struct ModelFacts {
+    /// `general.architecture`
+    pub architecture: String,
+    /// Entries of the vocabulary
+    pub vocab_size: usize,
+    /// Tokens the model was trained to see at once
+    pub train_context_length: u32,
+    /// Tokens in the KV cache
+    pub context_length: u32,
+    /// Width of a token's embedding
+    pub embedding_length: u32,
+    /// Bytes of all tensors
+    pub size: u64,
+    /// Sequences at once
+    pub sequences: u32,
+    /// Threads that compute
+    pub threads: u32,
+    /// Beginning-of-sequence token
+    pub bos: Option<Token>,
+    /// End-of-sequence token
+    pub eos: Option<Token>,
+    /// Newline token
+    pub newline: Option<Token>,
+    /// Whether prompts should begin with `bos`
+    pub adds_bos: bool,
+    /// Jinja chat template
+    pub chat_template: Option<String>,
+}
+
+/// A loaded model and its scheduler. Dropping it closes it.
+pub struct Model {
+    weights: Arc<WeightsModel>,
+    facts: ModelFacts,
+    handle: Handle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Model {
+    /// Loads a model, calling `progress` with the loaded fraction; false from it ends the load.
+    ///
+    /// # Errors
+    /// What is wrong with the file, the module, a parameter, or memory; [`Error::Cancelled`] when `progress` said so.
+    pub fn load(options: &LoadOptions, mut progress: impl FnMut(f32) -> bool) -> Result<Self> {
+        let params = context_params(options)?;
+        let header = GgufHeader::read(&options.model)?;
+        let context_length = context_length(options.context_length, &header)?;
+        check_memory(&options.model, &header, context_length, params.sequences)?;
+        load_cpu_module(&options.cpu_module)?;
+        let load = LoadParams { gpu_layers: options.gpu_layers, lock_in_memory: options.lock_in_memory };
+        let weights = Arc::new(WeightsModel::load(&options.model, load, &mut progress)?);
+        if !weights.is_causal_decoder() {
+            let reason = "it does not continue text token by token".into();
+            return Err(Error::LoadFailed { path: options.model.clone(), reason });
+        }
+        let params = ContextParams { context_length, ..params };
+        let interrupt = Arc::new(AtomicBool::new(false));
+        let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&interrupt))?;
+        warm_up(&mut context)?;
+        let facts = facts(&weights, &header, params);
+        let (handle, thread) = start(context, interrupt)?;
+        Ok(Self { weights, facts, handle, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// What was loaded.
+    pub fn facts(&self) -> &ModelFacts {
+        &self.facts
+    }
+
+    /// Scalars of the header as text.
+    pub fn metadata(&self) -> Vec<(String, String)> {
+        self.weights.metadata()
+    }
+
+    /// Text and id of every token that [`Model::tokenize`] reads from text when `parse_special` is set.
+    pub fn special_tokens(&self) -> Vec<(String, Token)> {
+        self.weights.vocab().special_tokens()
+    }
+
+    /// A vocabulary entry as the vocabulary spells it.
+    pub fn token_text(&self, token: Token) -> Result<String> {
+        self.weights.vocab().spelling(token).ok_or_else(|| Error::invalid("token", "is not in the vocabulary"))
+    }
+
+    /// Tokens of a text.
+    pub fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<Token>> {
+        self.weights
+            .vocab()
+            .tokenize(text, add_special, parse_special)
+            .ok_or_else(|| Error::invalid("text", "is too long"))
+    }
+
+    /// Tokens of a prompt, as [`Model::tokenize`] with special tokens added and none read from the text.
+    ///
+    /// # Errors
+    /// [`Error::ContextOverflow`], for a hopelessly long text without tokenising it.
+    pub fn tokenize_prompt(&self, text: &str) -> Result<Vec<Token>> {
+        let at_least = (text.len() / self.weights.vocab().longest_piece()) as u64;
+        self.check_prompt_length(at_least)?;
+        self.tokenize(text, true, false)
+    }
+
+    /// Text of tokens; `special` shows control tokens.
+    pub fn detokenize(&self, tokens: &[Token], special: bool) -> Result<String> {
+        self.weights
+            .vocab()
+            .detokenize(tokens, special)
+            .ok_or_else(|| Error::invalid("tokens", "has a token that is not in the vocabulary"))
+    }
+
+    /// Starts a generation.
+    ///
+    /// A seeded draw (`seed` given, temperature above 0) computes its whole prompt, so that its logits and thereby its text
+    /// repeat when nothing else runs; all other requests reuse what the cache holds.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
+    pub fn generate(&self, request: GenerateRequest, pacing: Pacing) -> Result<TokenStream> {
+        request.sampling.validate()?;
+        if request.max_tokens == 0 {
+            return Err(Error::invalid("max_tokens", "must be at least 1"));
+        }
+        if request.prompt.is_empty() {
+            return Err(Error::invalid("prompt", "is empty"));
+        }
+        if !request.prompt.iter().all(|&token| self.weights.vocab().contains(token)) {
+            return Err(Error::invalid("prompt", "has a token that is not in the vocabulary"));
+        }
+        check_stops(&request.stop)?;
+        self.check_prompt_length(request.prompt.len() as u64)?;
+        let (producer, stream) = channel(self.handle.clone(), pacing, request.prompt.len());
+        self.handle.submit(Waiting::new(request, producer))?;
+        Ok(stream)
+    }
+
+    /// Ends every generation with [`Error::Closed`] and frees the context. The weights go with the last reference.
+    pub fn close(&self) {
+        self.handle.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A scheduler that panicked has dropped everything all the same.
+            let _ = thread.join();
+        }
+    }
+
+    /// There must be room for one token of an answer.
+    fn check_prompt_length(&self, prompt_tokens: u64) -> Result<()> {
+        let context_length = self.facts.context_length;
+        if prompt_tokens < u64::from(context_length) {
+            Ok(())
+        } else {
+            Err(Error::ContextOverflow { prompt_tokens, context_length })
+        }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn context_params(options: &LoadOptions) -> Result<ContextParams> {
+    let threads = options.threads.unwrap_or_else(|| Cores::detect().compute_threads() as u32);
+    let within = |name, value: u32, most: u32| {
+        if (1..=most).contains(&value) {
+            Ok(value)
+        } else {
+            Err(Error::invalid(name, format!("must be between 1 and {most}, got {value}")))
+        }
+    };
+    Ok(ContextParams {
+        context_length: 0,
+        sequences: within("n_parallel", options.sequences, MOST_SEQUENCES)?,
+        batch: BATCH,
+        threads: within("threads", threads.min(options.threads.unwrap_or(MOST_THREADS)), MOST_THREADS)?,
+    })
+}
+
+/// Context length where the caller names none: what the model was trained for, 8192 tokens at most.
+pub fn default_context_length(header: &GgufHeader) -> u32 {
+    match u32::try_from(header.context_length) {
+        Ok(trained @ 1..) => trained.min(DEFAULT_CONTEXT),
+        _ => DEFAULT_CONTEXT,
+    }
+}
+
+fn context_length(wanted: Option<u32>, header: &GgufHeader) -> Result<u32> {
+    let trained = u32::try_from(header.context_length).unwrap_or(u32::MAX);
+    match wanted {
+        None => Ok(default_context_length(header)),
+        Some(length) if length >= 1 && (length <= trained || trained == 0) && length <= i32::MAX as u32 => Ok(length),
+        Some(length) => Err(Error::invalid(
+            "context_length",
+            format!("must be between 1 and {trained}, which the model was trained for, got {length}"),
+        )),
+    }
+}
+
+fn check_memory(path: &Path, header: &GgufHeader, context_length: u32, sequences: u32) -> Result<()> {
+    let needed = estimate(header, context_length, sequences).total();
+    match Memory::detect() {
+        Some(Memory { available, .. }) if needed > available => {
+            Err(Error::InsufficientMemory { path: path.to_owned(), needed, available })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Computes one token, so that pages and buffers are touched before the first request waits for them.
+fn warm_up(context: &mut Context) -> Result<()> {
+    let token = context.model().vocab().bos().unwrap_or(0);
+    let mut batch = Batch::default();
+    batch.push(token, 0, 0, true);
+    let decoded = context.decode(&mut batch);
+    let computed = decoded == Decoded::Done && context.logits(0).is_some();
+    context.clear(0);
+    if computed {
+        return Ok(());
+    }
+    let path = context.model().path().to_owned();
+    Err(Error::LoadFailed { path, reason: format!("a first token could not be computed ({decoded:?})") })
+}
+
+fn facts(weights: &WeightsModel, header: &GgufHeader, params: ContextParams) -> ModelFacts {
+    let vocab = weights.vocab();
+    ModelFacts {
+        architecture: header.architecture.clone(),
+        vocab_size: vocab.len(),
+        train_context_length: weights.train_context_length(),
+        context_length: params.context_length,
+        embedding_length: weights.embedding_length(),
+        size: weights.size(),
+        sequences: params.sequences,
+        threads: params.threads,
+        bos: vocab.bos(),
+        eos: vocab.eos(),
+        newline: vocab.newline(),
+        adds_bos: vocab.adds_bos(),
+        chat_template: weights.chat_template(),
+    }
+}
+
+fn check_stops(stops: &[String]) -> Result<()> {
+    if stops.len() > MOST_STOPS {
+        return Err(Error::invalid("stop", format!("has more than {MOST_STOPS} entries")));
+    }
+    if stops.iter().any(|stop| stop.is_empty() || stop.len() > LONGEST_STOP) {
+        return Err(Error::invalid("stop", format!("has an entry that is empty or longer than {LONGEST_STOP} bytes")));
+    }
+    Ok(())
+}

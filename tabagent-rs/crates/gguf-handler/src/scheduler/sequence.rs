@@ -1,0 +1,124 @@
+//! One request on its way: first waiting, then running in a slot.
+
+use super::GenerateRequest;
+use crate::error::{Error, Result};
+use crate::llama::{Token, WeightsModel};
+use crate::sampling::Sampler;
+use crate::stream::{Completion, FinishReason, Producer, Timings};
+use crate::text::TextAssembler;
+use std::time::{Duration, Instant};
+
+/// A request in the queue.
+pub(crate) struct Waiting {
+    pub(super) request: GenerateRequest,
+    pub(super) producer: Producer,
+    submitted: Instant,
+}
+
+impl Waiting {
+    pub(crate) fn new(request: GenerateRequest, producer: Producer) -> Self {
+        Self { request, producer, submitted: Instant::now() }
+    }
+
+    /// Tokens it may come to hold in the KV cache.
+    pub(super) fn reserve(&self, context_length: usize) -> usize {
+        self.request.prompt.len().saturating_add(self.request.max_tokens as usize).min(context_length)
+    }
+}
+
+/// A request in a slot.
+pub(super) struct Sequence {
+    /// Prompt and answer so far
+    pub(super) tokens: Vec<Token>,
+    pub(super) producer: Producer,
+    /// Tokens reserved in the KV cache, and the length at which the answer ends
+    pub(super) reserved: usize,
+    prompt_length: usize,
+    cached: usize,
+    sampler: Sampler,
+    assembler: TextAssembler,
+    text: String,
+    submitted: Instant,
+    timings: Timings,
+}
+
+impl Sequence {
+    /// Takes its place with `cached` prompt tokens already computed.
+    pub(super) fn new(waiting: Waiting, context_length: usize, cached: usize) -> Self {
+        let reserved = waiting.reserve(context_length);
+        let Waiting { request, producer, submitted } = waiting;
+        let prompt_length = request.prompt.len();
+        producer.report_prefill(cached, prompt_length);
+        Self {
+            tokens: request.prompt,
+            producer,
+            reserved,
+            prompt_length,
+            cached,
+            sampler: Sampler::new(request.sampling),
+            assembler: TextAssembler::new(request.stop),
+            text: String::new(),
+            submitted,
+            timings: Timings { queue: submitted.elapsed(), ..Timings::default() },
+        }
+    }
+
+    /// Accounts for a step that computed this sequence's tokens up to `computed`.
+    pub(super) fn count_step(&mut self, took: Duration, computed: usize) {
+        if self.tokens.len() == self.prompt_length {
+            self.timings.prefill += took;
+            self.producer.report_prefill(computed.min(self.prompt_length), self.prompt_length);
+        } else {
+            self.timings.decode += took;
+        }
+    }
+
+    /// Draws the next token and hands its text to the caller. Returns the outcome when that ended the answer.
+    pub(super) fn advance(&mut self, logits: &[f32], model: &WeightsModel) -> Option<Result<Completion>> {
+        let Ok(token) = self.sampler.sample(logits, &self.tokens) else {
+            let reason = "the model computed a value that is no number".into();
+            return Some(Err(Error::GenerationFailed { reason }));
+        };
+        if self.tokens.len() == self.prompt_length {
+            self.timings.time_to_first_token = self.submitted.elapsed();
+        }
+        if model.vocab().ends_generation(token) {
+            self.flush();
+            return Some(Ok(self.completion(FinishReason::Stop)));
+        }
+        self.tokens.push(token);
+        let (text, stopped) = self.assembler.push(&model.vocab().piece(token, false));
+        self.emit(text);
+        if stopped {
+            return Some(Ok(self.completion(FinishReason::Stop)));
+        }
+        if self.tokens.len() >= self.reserved {
+            let reason = if self.flush() { FinishReason::Stop } else { FinishReason::Length };
+            return Some(Ok(self.completion(reason)));
+        }
+        None
+    }
+
+    fn emit(&mut self, text: String) {
+        self.text.push_str(&text);
+        self.producer.push(text);
+    }
+
+    /// Hands over text that was held back; true when it completed a stop sequence.
+    fn flush(&mut self) -> bool {
+        let (text, stopped) = self.assembler.finish();
+        self.emit(text);
+        stopped
+    }
+
+    fn completion(&mut self, finish_reason: FinishReason) -> Completion {
+        Completion {
+            text: std::mem::take(&mut self.text),
+            tokens: self.tokens[self.prompt_length..].to_vec(),
+            finish_reason,
+            prompt_tokens: self.prompt_length,
+            cached_tokens: self.cached,
+            timings: self.timings,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+"""GGUF models through llama.cpp, in this process, on the CPU module that suits the machine.
+
+    library = tabagent_model.get_optimal_binary("libllama.so")
+    with tabagent_model.PyModel() as model:
+        model.load(library, "model.gguf")
+        for piece in model.stream("Once upon a time", max_tokens=64):
+            print(piece, end="")
+
+Blocking calls release the interpreter lock and notice Ctrl-C. A model serves any number of threads at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    import os
+    from pathlib import Path
+
+    os.add_dll_directory(str(Path(__file__).parent / "lib"))
+
+from tabagent_model._cpu import CpuVariantInfo, Fallback, get_cpu_variant, get_library, get_optimal_binary
+from tabagent_model._native import (
+    Completion,
+    CpuVariant,
+    GgufInfo,
+    PyModel,
+    TokenStream,
+    cpu_variants,
+    estimate_memory,
+    hardware,
+    read_gguf,
+)
+from tabagent_model.errors import (
+    Cancelled,
+    ContextOverflow,
+    CorruptModel,
+    GenerationFailed,
+    InsufficientMemory,
+    InvalidParameter,
+    LibraryLoadError,
+    LoadFailed,
+    ModelClosed,
+    ModelError,
+    ModelNotFound,
+    NotGguf,
+    UnknownArchitecture,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cancelled",
+    "Completion",
+    "ContextOverflow",
+    "CorruptModel",
+    "CpuVariant",
+    "CpuVariantInfo",
+    "Fallback",
+    "GenerationFailed",
+    "GgufInfo",
+    "InsufficientMemory",
+    "InvalidParameter",
+    "LibraryLoadError",
+    "LoadFailed",
+    "ModelClosed",
+    "ModelError",
+    "ModelNotFound",
+    "NotGguf",
+    "PyModel",
+    "TokenStream",
+    "UnknownArchitecture",
+    "cpu_variants",
+    "estimate_memory",
+    "get_cpu_variant",
+    "get_library",
+    "get_optimal_binary",
+    "hardware",
+    "read_gguf",
+]

@@ -1,0 +1,82 @@
+"""What loading and generating raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# ModelError
+#  ├─ ModelNotFound (FileNotFoundError)   no file there
+#  ├─ NotGguf                             another kind of file, a directory, a pipe
+#  ├─ CorruptModel                        a GGUF file that contradicts itself or ends early
+#  ├─ UnknownArchitecture                 llama.cpp does not implement it        details: architecture
+#  ├─ InsufficientMemory (MemoryError)    it would not fit     details: needed_bytes, available_bytes
+#  ├─ LibraryLoadError                    the CPU module cannot be used
+#  ├─ LoadFailed                          llama.cpp refused the file, or a model is already loaded
+#  ├─ ContextOverflow                     the prompt leaves no room    details: prompt_tokens, context_length
+#  ├─ InvalidParameter (ValueError)       out of range, wrong type, not a number   details: name, reason
+#  ├─ GenerationFailed                    decoding failed
+#  ├─ Cancelled                           somebody called cancel()
+#  └─ ModelClosed                         the model is closed, or was never loaded
+
+
+class ModelError(Exception):
+    """Base of everything this package raises on its own.
+
+    Attributes:
+        path: The file concerned, where there is one.
+        details: Facts as data; their names are listed with the classes.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class ModelNotFound(ModelError, FileNotFoundError):
+    """No file there."""
+
+
+class NotGguf(ModelError):
+    """Something is there, but it is no GGUF file. Details: ``reason``."""
+
+
+class CorruptModel(ModelError):
+    """A GGUF file that contradicts itself or ends early. Details: ``reason``."""
+
+
+class UnknownArchitecture(ModelError):
+    """A GGUF file of an architecture that this llama.cpp does not implement. Details: ``architecture``."""
+
+
+class InsufficientMemory(ModelError, MemoryError):
+    """Weights, KV cache and workspace do not fit. Details: ``needed_bytes``, ``available_bytes``."""
+
+
+class LibraryLoadError(ModelError):
+    """The CPU module cannot be used here. Details: ``reason``."""
+
+
+class LoadFailed(ModelError):
+    """llama.cpp refused the model, or one is already loaded. Details: ``reason``."""
+
+
+class ContextOverflow(ModelError):
+    """The prompt leaves no room for an answer. Details: ``prompt_tokens``, ``context_length``."""
+
+
+class InvalidParameter(ModelError, ValueError):
+    """A parameter out of its range. Details: ``name``, ``reason``."""
+
+
+class GenerationFailed(ModelError):
+    """Decoding failed. Details: ``reason``."""
+
+
+class Cancelled(ModelError):
+    """The generation was cancelled."""
+
+
+class ModelClosed(ModelError):
+    """The model is closed, or was never loaded."""

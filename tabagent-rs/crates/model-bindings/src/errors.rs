@@ -1,0 +1,97 @@
+//! Rust errors to the exceptions of `tabagent_model.errors`.
+
+use gguf_handler::Error;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::Path;
+
+/// The exception for an error. When even that fails, the reason why it failed.
+pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
+    build(py, error).unwrap_or_else(|failure| failure)
+}
+
+/// An `InvalidParameter` exception.
+pub(crate) fn invalid(py: Python<'_>, name: &'static str, reason: String) -> PyErr {
+    to_python(py, &Error::InvalidParameter { name, reason })
+}
+
+/// Extension for results of the Rust side.
+pub(crate) trait OrRaise<T> {
+    /// The value, or the error as an exception.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> OrRaise<T> for gguf_handler::Result<T> {
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| to_python(py, &error))
+    }
+}
+
+fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let details = PyDict::new(py);
+    let mut path: Option<&Path> = None;
+    let class = match error {
+        Error::NotFound { path: at } => {
+            path = Some(at);
+            "ModelNotFound"
+        }
+        Error::NotGguf { path: at, reason } => {
+            path = Some(at);
+            details.set_item("reason", reason)?;
+            "NotGguf"
+        }
+        Error::Corrupt { path: at, reason } => {
+            path = Some(at);
+            details.set_item("reason", reason)?;
+            "CorruptModel"
+        }
+        Error::UnknownArchitecture { path: at, architecture } => {
+            path = Some(at);
+            details.set_item("architecture", architecture)?;
+            "UnknownArchitecture"
+        }
+        Error::InsufficientMemory { path: at, needed, available } => {
+            path = Some(at);
+            details.set_item("needed_bytes", needed)?;
+            details.set_item("available_bytes", available)?;
+            "InsufficientMemory"
+        }
+        Error::LibraryLoad { path: at, reason } => {
+            path = Some(at);
+            details.set_item("reason", reason)?;
+            "LibraryLoadError"
+        }
+        Error::LoadFailed { path: at, reason } => {
+            path = Some(at);
+            details.set_item("reason", reason)?;
+            "LoadFailed"
+        }
+        Error::ContextOverflow { prompt_tokens, context_length } => {
+            details.set_item("prompt_tokens", prompt_tokens)?;
+            details.set_item("context_length", context_length)?;
+            "ContextOverflow"
+        }
+        Error::InvalidParameter { name, reason } => {
+            details.set_item("name", name)?;
+            details.set_item("reason", reason)?;
+            "InvalidParameter"
+        }
+        Error::GenerationFailed { reason } => {
+            details.set_item("reason", reason)?;
+            "GenerationFailed"
+        }
+        Error::Cancelled => "Cancelled",
+        Error::Closed => "ModelClosed",
+    };
+    let class = py.import("tabagent_model.errors")?.getattr(class)?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("path", path.map(|path| path.to_string_lossy()))?;
+    keywords.set_item("details", details)?;
+    let instance = class.call((error.to_string(),), Some(&keywords))?;
+    if instance.is_instance_of::<PyException>() {
+        Ok(PyErr::from_value(instance))
+    } else {
+        Err(PyException::new_err(error.to_string()))
+    }
+}
