@@ -36,7 +36,29 @@ class Renderer(Protocol):
         """Each conversation as text."""
 
 
-def build(messages: Sequence[Message], renderer: Renderer, special_tokens: Collection[str]) -> list[Piece]:
+class SpecialTokens:
+    """Finds a vocabulary's special tokens in text, in time that does not grow with their number."""
+
+    def __init__(self, texts: Collection[str]) -> None:
+        self._texts = frozenset(text for text in texts if text)
+        self._lengths = sorted({len(text) for text in self._texts}, reverse=True)
+        self.first_characters = frozenset(text[0] for text in self._texts)
+        self._start = re.compile(f"[{re.escape(''.join(sorted(self.first_characters)))}]") if self._texts else None
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Start and end of the longest token at every place where one starts, overlapping ones too."""
+        for match in self._start.finditer(text) if self._start else ():
+            start = match.start()
+            for length in self._lengths:
+                if text[start : start + length] in self._texts:
+                    yield start, start + length
+                    break
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._texts
+
+
+def build(messages: Sequence[Message], renderer: Renderer, special: SpecialTokens) -> list[Piece]:
     """The prompt for ``messages``.
 
     Raises:
@@ -44,14 +66,22 @@ def build(messages: Sequence[Message], renderer: Renderer, special_tokens: Colle
     """
     messages = [{**message, "content": _MARKS.sub(_REPLACEMENT, message["content"])} for message in messages]
     plain, marked = renderer.render(messages, [_mark(message) for message in messages])
-    special = _pattern(special_tokens)
     spans = _content_spans(marked)
     if spans is not None and _MARKS.sub("", marked) == plain:
         return list(_pieces(plain, _touching(special, plain, spans)))
-    # The template cuts or compares contents, so marks around them changed its course. Marks inside special tokens do
-    # not: split there, and no token can form.
-    (broken,) = renderer.render([_break(message, special) for message in messages])
+    # The template cuts or compares contents, so marks around them changed its course. Break the special tokens inside
+    # contents instead; but a template that also joins or replaces could form new ones. So every character that could
+    # begin one is broken in a second rendering, where none can begin in content: it tells how many there may be.
+    lightly, wholly = renderer.render(
+        [_break(message, special, only_tokens=True) for message in messages],
+        [_break(message, special, only_tokens=False) for message in messages],
+    )
+    broken = lightly if _count(special, lightly) == _count(special, wholly) else wholly
     return [Piece(part, True) for part in broken.split(_BREAK) if part]
+
+
+def _count(special: SpecialTokens, broken: str) -> int:
+    return sum(1 for part in broken.split(_BREAK) for _ in special.find(part))
 
 
 def _mark(message: Message) -> dict[str, str]:
@@ -63,21 +93,19 @@ def _mark(message: Message) -> dict[str, str]:
     return {**message, "content": f"{before}{_BEGIN}{core}{_END}{after}"}
 
 
-def _break(message: Message, special: re.Pattern[str] | None) -> dict[str, str]:
+def _break(message: Message, special: SpecialTokens, *, only_tokens: bool) -> dict[str, str]:
+    """The message with a break after the first character of each special token, or of all that could become one."""
     content = message["content"]
-    if special is None:
-        return dict(message)
-    starts = {match.start() for match in special.finditer(content)}
-    broken = "".join(character + (_BREAK if index in starts else "") for index, character in enumerate(content))
-    return {**message, "content": broken}
-
-
-def _pattern(special_tokens: Collection[str]) -> re.Pattern[str] | None:
-    """Finds every special token, overlapping ones too: an empty match at its start, the token in group 1."""
-    if not special_tokens:
-        return None
-    longest_first = sorted(special_tokens, key=len, reverse=True)
-    return re.compile(f"(?=({'|'.join(map(re.escape, longest_first))}))")
+    starts = {start for start, _ in special.find(content)}
+    broken = []
+    for index, character in enumerate(content):
+        if character in special:
+            broken.append(_REPLACEMENT)  # a token of one character cannot be split
+        elif index in starts or (not only_tokens and character in special.first_characters):
+            broken.append(character + _BREAK)
+        else:
+            broken.append(character)
+    return {**message, "content": "".join(broken)}
 
 
 def _content_spans(marked: str) -> list[tuple[int, int]] | None:
@@ -96,13 +124,10 @@ def _content_spans(marked: str) -> list[tuple[int, int]] | None:
     return spans if begin is None else None
 
 
-def _touching(
-    special: re.Pattern[str] | None, text: str, spans: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
+def _touching(special: SpecialTokens, text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Where a special token touches content, overlapping finds merged, in order."""
     start = end = -1
-    for match in special.finditer(text) if special else ():
-        found = match.span(1)
+    for found in special.find(text):
         if not any(found[0] < span[1] and span[0] < found[1] for span in spans):
             continue
         if found[0] < end:

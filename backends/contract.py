@@ -136,7 +136,7 @@ class Engine(Protocol):
 class EngineError(Exception):
     """A failure with a code of PROTOCOL.md; ``details`` are JSON values."""
 
-    def __init__(self, code: str, message: str, **details: Any) -> None:
+    def __init__(self, code: str, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

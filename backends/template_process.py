@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import struct
 import subprocess
 import sys
 import threading
@@ -15,10 +14,11 @@ from contextlib import suppress
 from typing import Any
 
 from backends.contract import EngineError
+from native_host.protocol.framing import FrameDecoder, encode_frame
 
 TIME_LIMIT_S = 2.0
 START_LIMIT_S = 10.0
-_HEADER = struct.Struct("=I")
+READ_SIZE = 64 * 1024
 
 Conversation = Sequence[Mapping[str, str]]
 
@@ -82,23 +82,21 @@ class TemplateProcess:
     def _exchange(self, request: bytes, deadline: float) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(_HEADER.pack(len(request)) + request)
+        self._process.stdin.write(encode_frame(request))
         self._process.stdin.flush()
-        descriptor = self._process.stdout.fileno()
-        (length,) = _HEADER.unpack(_read(descriptor, _HEADER.size, deadline))
-        answer: dict[str, Any] = json.loads(_read(descriptor, length, deadline))
+        answer: dict[str, Any] = json.loads(_read_frame(self._process.stdout.fileno(), deadline))
         self._is_warm = True
         return answer
 
 
-def _read(descriptor: int, length: int, deadline: float) -> bytes:
-    data = bytearray()
-    while len(data) < length:
+def _read_frame(descriptor: int, deadline: float) -> bytes:
+    decoder = FrameDecoder()
+    while not isinstance(payload := decoder.next_event(), bytes):
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([descriptor], [], [], left)[0]:
             raise TimeoutError
-        part = os.read(descriptor, length - len(data))
-        if not part:
+        data = os.read(descriptor, READ_SIZE)
+        if not data:
             raise EOFError
-        data += part
-    return bytes(data)
+        decoder.receive_data(data)
+    return payload

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-import struct
+import signal
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -21,20 +21,31 @@ from jinja2 import Template, TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from native_host.protocol.framing import FrameDecoder, encode_frame
+
 MEMORY_BYTES = 256 * 1024 * 1024
-_HEADER = struct.Struct("=I")
+OWN_LIMIT_S = 30.0
+READ_SIZE = 64 * 1024
 
 
 def main() -> None:
     """Answer requests until end of file."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with os.fdopen(0, "rb") as requests, os.fdopen(1, "wb") as answers:
-        while header := requests.read(_HEADER.size):
-            request = json.loads(requests.read(_HEADER.unpack(header)[0]))
-            payload = json.dumps(_answer(request)).encode()
-            answers.write(_HEADER.pack(len(payload)) + payload)
-            answers.flush()
+    decoder = FrameDecoder()
+    while data := os.read(0, READ_SIZE):
+        decoder.receive_data(data)
+        while isinstance(request := decoder.next_event(), bytes):
+            signal.setitimer(signal.ITIMER_REAL, OWN_LIMIT_S)  # ends this process, should its parent have ended first
+            answer = _answer(json.loads(request))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _write(encode_frame(json.dumps(answer).encode()))
+
+
+def _write(data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(1, left) :]
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
 from native_host.protocol import strict_json
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
-from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.protocol.framing import EndOfStream, Signal
+from native_host.protocol.errors import ErrorCode, LocalProtocolError, TabAgentError
+from native_host.protocol.framing import MAX_FRAME_TO_HOST, EndOfStream, Signal
 
 READ_SIZE = 64 * 1024
 
@@ -41,9 +41,9 @@ class Worker:
         self._engine_reference = engine
         self._engine: Engine | None = None
         self._wire = wire
-        self._connection = ServerConnection(max_in_flight=1024)
+        self._connection = ServerConnection(max_request=MAX_FRAME_TO_HOST, max_in_flight=1024)
         self._lock = threading.Lock()
-        self._streams: dict[RequestId, Controls] = {}
+        self._running: dict[RequestId, Controls] = {}
 
     def run(self) -> None:
         """Serve until end of file."""
@@ -56,36 +56,46 @@ class Worker:
                 if isinstance(event, Signal | EndOfStream):
                     break
                 if isinstance(event, Refused):
-                    raise SystemExit(f"the broker sent what is no request: {event.frames[4:].decode()}")
-                self._start(event)
+                    self._write(event.frames)
+                else:
+                    self._start(event)
 
     def _start(self, request: Request) -> None:
         if request.action in ("cancel", "pause", "resume"):
-            controls = self._streams.get(request.message["target"])
-            if controls is not None:
-                controls.apply(request.action)
-            self._send({"id": request.id, "event": "done", "result": {}})
+            target = request.message["target"]
+            controls = self._running.get(target)
+            if controls is not None and not controls.apply(request.action):
+                self._end(target, {"event": "cancelled"})  # its thread is still preparing; nobody waits for it
+            self._end(request.id, {"event": "done", "result": {}})
             return
-        controls = self._streams[request.id] = Controls()
+        controls = self._running[request.id] = Controls()
         thread = threading.Thread(target=self._serve, args=(request, controls), name=request.action, daemon=True)
         thread.start()
 
     def _serve(self, request: Request, controls: Controls) -> None:
         try:
-            last = {"event": "done", "result": self._run(request, controls)}
+            last: dict[str, Any] = {"event": "done", "result": self._run(request, controls)}
         except GenerationCancelled:
             last = {"event": "cancelled"}
         except EngineError as error:
-            last = TabAgentError(ErrorCode(error.code), error.message, **error.details).as_event(request.id)
-        except Exception as error:  # noqa: BLE001  # whatever an engine raises, its request must end
+            last = _error_event(error.code, error.message, error.details)
+        except MemoryError:
+            last = _error_event("out_of_memory", "The worker ran out of memory. Choose a smaller model or context.", {})
+        except BaseException as error:  # noqa: BLE001  # whatever an engine raises, a panic of Rust too, its request ends
             sys.excepthook(*sys.exc_info())
-            last = TabAgentError(ErrorCode.GENERATION_FAILED, f"{type(error).__name__}: {error}").as_event(request.id)
-        del self._streams[request.id]
+            last = _error_event("generation_failed", f"{type(error).__name__}: {error}", {})
+        self._end(request.id, last)
+
+    def _end(self, request_id: RequestId, last: dict[str, Any]) -> None:
+        """Send a request's last event, once."""
+        self._running.pop(request_id, None)
         try:
-            self._send({**last, "id": request.id})
-        except ValueError as error:  # a NaN among the figures: no JSON
-            failed = TabAgentError(ErrorCode.GENERATION_FAILED, f"The engine's result cannot be sent: {error}.")
-            self._send(failed.as_event(request.id))
+            self._send({**last, "id": request_id})
+        except LocalProtocolError:
+            pass  # it was cancelled meanwhile
+        except (TypeError, ValueError) as error:  # a NaN among the figures, or an object: no JSON
+            failed = _error_event("generation_failed", f"The engine's result cannot be sent: {error}.", {})
+            self._send({**failed, "id": request_id})
 
     def _run(self, request: Request, controls: Controls) -> dict[str, Any]:
         message = request.message
@@ -130,9 +140,12 @@ class Worker:
 
     def _send(self, event: dict[str, Any]) -> None:
         with self._lock:
-            frames = memoryview(self._connection.send(event))
-            while frames:
-                frames = frames[os.write(self._wire, frames) :]
+            self._write(self._connection.send(event))
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._wire, left) :]
 
 
 class Controls:
@@ -150,20 +163,27 @@ class Controls:
         if self._cancelled:
             stream.cancel()
 
-    def apply(self, verb: str) -> None:
-        """Act on the broker's word."""
+    def apply(self, verb: str) -> bool:
+        """Act on the broker's word. False where a cancel found no stream that would end."""
         if verb == "pause":
             self._running.clear()
-            return
+            return True
+        self._running.set()
         if verb == "cancel":
             self._cancelled = True
-            if self._stream is not None:
-                self._stream.cancel()
-        self._running.set()
+            if self._stream is None:
+                return False
+            self._stream.cancel()
+        return True
 
     def wait_while_paused(self) -> None:
         """Block the request's thread; the stream is not read meanwhile, so its engine pauses."""
         self._running.wait()
+
+
+def _error_event(code: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
+    known = code if code in set(ErrorCode) else "generation_failed"
+    return TabAgentError(ErrorCode(known), message, **details).as_event(None)
 
 
 def _result(completion: Completion) -> dict[str, Any]:

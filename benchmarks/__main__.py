@@ -79,7 +79,7 @@ def variants(rounds: int) -> None:
     rows = []
     for variant in tabagent_model.cpu_variants():
         if not variant.supported:
-            rows.append((variant.name, "", "", variant.reason))
+            rows.append((variant.name, "", "", variant.reason or ""))
             continue
         rival = InProcess(model_path(), variant.name)
         start(rival)

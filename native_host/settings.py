@@ -48,7 +48,7 @@ class Settings:
         if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
             return path
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        return _runtime_dir_of_last_resort() / digest / "broker.sock"
+        return Path(f"{_runtime_dir_of_last_resort()}-{digest}") / "broker.sock"
 
     @property
     def log_dir(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tabagent_model
@@ -39,12 +40,12 @@ class LlamaCppEngine:
     def __init__(self) -> None:
         self._model = tabagent_model.PyModel()
         self._template: TemplateProcess | None = None
-        self._special_tokens: frozenset[str] = frozenset()
+        self._special_tokens = chat_prompt.SpecialTokens(())
 
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
         """Load with the library of the given CPU variant."""
         model = self._model
-        try:
+        with _errors_mapped():
             model.load(
                 tabagent_model.get_library(request.cpu_variant),
                 str(request.path),
@@ -55,8 +56,6 @@ class LlamaCppEngine:
                 threads=request.threads or None,
                 progress=progress,
             )
-        except tabagent_model.ModelError as error:
-            raise _engine_error(error) from error
         if model.chat_template is not None:
             self._template = TemplateProcess(
                 model.chat_template,
@@ -66,7 +65,7 @@ class LlamaCppEngine:
                     "eos_token": model.token_text(model.token_eos) if model.token_eos >= 0 else "",
                 },
             )
-        self._special_tokens = frozenset(model.special_tokens())
+        self._special_tokens = chat_prompt.SpecialTokens(model.special_tokens())
         return ModelInfo(
             architecture=model.architecture,
             context_length=model.context_length,
@@ -80,7 +79,9 @@ class LlamaCppEngine:
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text, after BOS where the model wants one."""
-        return self._stream(self._model.tokenize(prompt, add_special=True), sampling, coalesce_ms)
+        with _errors_mapped():
+            tokens = self._model.tokenize(prompt, add_special=True)
+        return self._stream(tokens or [self._model.token_bos], sampling, coalesce_ms)
 
     def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
@@ -96,7 +97,8 @@ class LlamaCppEngine:
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
-        return self._model.tokenize(text, add_special=add_special, parse_special=special)
+        with _errors_mapped():
+            return self._model.tokenize(text, add_special=add_special, parse_special=special)
 
     def close(self) -> None:
         """Free the model and end the template's process."""
@@ -105,7 +107,7 @@ class LlamaCppEngine:
         self._model.close()
 
     def _stream(self, tokens: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
-        try:
+        with _errors_mapped():
             stream = self._model.stream(
                 tokens,
                 max_tokens=sampling.max_tokens,
@@ -118,8 +120,6 @@ class LlamaCppEngine:
                 stop=sampling.stop,
                 coalesce_ms=coalesce_ms,
             )
-        except tabagent_model.ModelError as error:
-            raise _engine_error(error) from error
         return LlamaCppStream(stream)
 
 
@@ -130,12 +130,8 @@ class LlamaCppStream:
         self._stream = stream
 
     def __iter__(self) -> Iterator[str]:
-        try:
+        with _errors_mapped():
             yield from self._stream
-        except tabagent_model.Cancelled as error:
-            raise GenerationCancelled from error
-        except tabagent_model.ModelError as error:
-            raise _engine_error(error) from error
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -162,6 +158,17 @@ class LlamaCppStream:
             decode_ms=times["decode_ms"],
             time_to_first_token_ms=times["time_to_first_token_ms"],
         )
+
+
+@contextmanager
+def _errors_mapped() -> Iterator[None]:
+    """The wheel's typed errors as the contract's."""
+    try:
+        yield
+    except tabagent_model.Cancelled as error:
+        raise GenerationCancelled from error
+    except tabagent_model.ModelError as error:
+        raise _engine_error(error) from error
 
 
 def _engine_error(error: tabagent_model.ModelError) -> EngineError:

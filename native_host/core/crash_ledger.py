@@ -1,7 +1,7 @@
 """How often each model killed its engine, and what follows: wait a little, then longer, then no more.
 
-After the first crash a model may start again at once, after the second in 5 s. More than 3 crashes within 5 minutes
-put it in quarantine until the user loads it explicitly (the rule VS Code has for its extension host).
+After the first crash a model may start again at once, after the second in 1 s, then in 5 s. More than 3 crashes within
+5 minutes put it in quarantine until the user loads it explicitly (the rule VS Code has for its extension host).
 """
 
 from __future__ import annotations

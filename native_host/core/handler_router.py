@@ -53,6 +53,7 @@ class HandlerRouter:
         request: RequestBase = parse_request(message)
         try:
             result = await self._handlers[message["action"]](request, reply)
+            return result.model_dump(mode="json")
         except TabAgentError:
             raise
         except Exception as error:
@@ -60,4 +61,3 @@ class HandlerRouter:
             raise TabAgentError(
                 ErrorCode.INTERNAL_ERROR, f"TabAgent has a defect ({type(error).__name__}); its log has the details."
             ) from error
-        return result.model_dump(mode="json")

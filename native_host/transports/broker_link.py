@@ -16,6 +16,7 @@ from pathlib import Path
 
 from native_host.settings import Settings
 
+CONNECT_LIMIT_S = 1.0
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -54,6 +55,7 @@ def connect(settings: Settings) -> socket.socket | None:
         UnsafeLocation: the socket belongs to somebody else.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_LIMIT_S)
     try:
         connection.connect(os.fspath(settings.socket_path))
     except (FileNotFoundError, ConnectionRefusedError):
@@ -73,7 +75,7 @@ def start_broker(settings: Settings) -> int:
     """
     private_dir(settings.socket_path.parent)
     settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    append = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-m", "native_host.broker"],

@@ -16,7 +16,7 @@ from typing import Any
 
 from native_host.core.handler_router import HandlerRouter
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
-from native_host.protocol.errors import TabAgentError
+from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.framing import Signal
 from native_host.protocol.messages.requests import CancelRequest
 from native_host.protocol.messages.validation import parse_request
@@ -48,7 +48,8 @@ class LocalSocketServer:
         """Stop listening, end all sessions and wait for their requests."""
         if self._server is not None:
             self._server.close()
-        tasks = [task for session in self.sessions for task in session.close()]
+        reason = TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down. Ask again: it restarts.")
+        tasks = [task for session in self.sessions for task in session.close(reason)]
         if tasks:
             await asyncio.wait(tasks)
 
@@ -69,6 +70,7 @@ class Session(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.Transport | None = None
+        self._closing: TabAgentError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the peer connected. A peer of another user is cut off."""
@@ -109,8 +111,9 @@ class Session(asyncio.Protocol):
         """asyncio: it reads again."""
         self._writable.set()
 
-    def close(self) -> list[asyncio.Task[dict[str, Any]]]:
-        """Cancel every request. Returns those that were running."""
+    def close(self, reason: TabAgentError | None = None) -> list[asyncio.Task[dict[str, Any]]]:
+        """Cancel every request and take no more; they end with ``reason``. Returns those that were running."""
+        self._closing = reason
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -118,8 +121,14 @@ class Session(asyncio.Protocol):
 
     def send(self, event: dict[str, Any]) -> None:
         """Write an event, unless the peer is gone."""
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        try:
             self._write(self._connection.send(event))
+        except ValueError as error:
+            log.error("an event is no JSON: %s", error)
+            defect = TabAgentError(ErrorCode.INTERNAL_ERROR, "TabAgent's answer could not be written as JSON.")
+            self._write(self._connection.send(defect.as_event(event["id"])))
 
     async def writable(self) -> None:
         """Wait until the peer reads."""
@@ -135,6 +144,8 @@ class Session(asyncio.Protocol):
         task.add_done_callback(lambda done: self._end(request.id, done))
 
     async def _answer(self, request: Request) -> dict[str, Any]:
+        if self._closing:
+            raise self._closing
         if request.action == "cancel":
             return self._cancel(request)
         return await self._router.dispatch(request.message, SessionReply(self, request.id))
@@ -143,9 +154,12 @@ class Session(asyncio.Protocol):
         """Send the request's last event. A callback, because a task may be cancelled before its first step."""
         del self._tasks[request_id]
         if task.cancelled():
-            self.send({"id": request_id, "event": "cancelled"})
+            cancelled = {"id": request_id, "event": "cancelled"}
+            self.send(self._closing.as_event(request_id) if self._closing else cancelled)
         elif error := task.exception():
-            assert isinstance(error, TabAgentError), error
+            if not isinstance(error, TabAgentError):
+                log.error("request %r failed", request_id, exc_info=error)
+                error = TabAgentError(ErrorCode.INTERNAL_ERROR, "TabAgent has a defect; its log has the details.")
             self.send(error.as_event(request_id))
         else:
             self.send({"id": request_id, "event": "done", "result": task.result()})

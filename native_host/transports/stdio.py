@@ -12,6 +12,8 @@ import select
 import socket
 import time
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 
 from native_host.protocol.connection import (
     ClientConnection,
@@ -32,6 +34,7 @@ MAX_QUEUED_FRAMES = 256
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
 MAX_PENDING_REQUEST_BYTES = 32 * 1024 * 1024
 BROKER_START_LIMIT_S = 15.0
+BROKER_RESTART_S = 0.2
 CONNECT_RETRY_MS = 10
 FLUSH_AT_END_S = 0.25
 
@@ -132,13 +135,14 @@ class BrowserRelay:
                 self._broker.send(event)
 
     def _serve_broker(self, ready: dict[int, int]) -> None:
-        lost, reason = self._broker.serve(ready)
+        loss = self._broker.serve(ready)
         for event in self._broker.received():
             # An answer may arrive for a request that the relay has ended itself; the browser heard of that already.
             if event.id is None or event.id in self._browser.in_flight:
                 self._to_browser.add(self._browser.send(event.message, event.payload))
-        for request_id in lost:
-            self._to_browser.add(self._browser.send(_lost(reason, request_id)))
+        if loss is not None:
+            for request_id in loss.requests:
+                self._to_browser.add(self._browser.send(_lost(loss.reason, request_id)))
 
     def _flush(self) -> None:
         deadline = time.monotonic() + FLUSH_AT_END_S
@@ -160,6 +164,7 @@ class BrokerSide:
         self._waiting: list[Request] = []
         self._events: list[Event] = []
         self._start_deadline = 0.0
+        self._next_start = 0.0
         self._child = 0
 
     @property
@@ -185,10 +190,10 @@ class BrokerSide:
             mask = (select.POLLIN if reading else 0) | (select.POLLOUT if self._outgoing else 0)
             poll.register(self._socket, mask)
 
-    def serve(self, ready: dict[int, int]) -> tuple[frozenset[RequestId], ErrorCode]:
+    def serve(self, ready: dict[int, int]) -> Loss | None:
         """Connect, write and read as far as possible. Returns the requests that were lost, and why."""
         if self._socket is None:
-            return self._try_connect() if self._waiting else (frozenset(), ErrorCode.BROKER_LOST)
+            return self._try_connect() if self._waiting else None
         mask = ready.get(self._socket.fileno(), 0)
         try:
             if self._outgoing:
@@ -197,8 +202,8 @@ class BrokerSide:
                 self._read(self._socket)
         except (OSError, EOFError, RemoteProtocolError) as error:
             _note(f"the broker is gone: {error}")
-            return self._lose(), ErrorCode.BROKER_LOST
-        return frozenset(), ErrorCode.BROKER_LOST
+            return Loss(self._lose(), ErrorCode.BROKER_LOST)
+        return None
 
     def received(self) -> list[Event]:
         """Events that arrived since the last call."""
@@ -216,31 +221,40 @@ class BrokerSide:
         if isinstance(event, EndOfStream):
             raise EOFError("end of file")
 
-    def _try_connect(self) -> tuple[frozenset[RequestId], ErrorCode]:
+    def _try_connect(self) -> Loss | None:
         try:
             connection = broker_link.connect(self._settings)
-            if connection is None and not self._start_deadline:
-                self._start_deadline = time.monotonic() + BROKER_START_LIMIT_S
-                self._child = broker_link.start_broker(self._settings)
+            if connection is None:
+                return self._await_broker()
         except (OSError, broker_link.UnsafeLocation) as error:
             _note(f"the broker cannot be reached: {error}")
-            return self._give_up(), ErrorCode.BROKER_UNAVAILABLE
-        if connection is None:
-            late = time.monotonic() > self._start_deadline
-            return (self._give_up() if late else frozenset()), ErrorCode.BROKER_UNAVAILABLE
+            return Loss(self._give_up(), ErrorCode.BROKER_UNAVAILABLE)
         connection.setblocking(False)
         self._socket = connection
         self._start_deadline = 0.0
         waiting, self._waiting = self._waiting, []
         for request in waiting:
             self.send(request)
-        return frozenset(), ErrorCode.BROKER_LOST
+        return None
+
+    def _await_broker(self) -> Loss | None:
+        """Start a broker, and another one if it left because an earlier one was still on its way out."""
+        now = time.monotonic()
+        if not self._start_deadline:
+            self._start_deadline = now + BROKER_START_LIMIT_S
+        status = self._reap()
+        if now > self._start_deadline or status not in (None, 0):
+            _note(f"the broker does not start (status {status})")
+            return Loss(self._give_up(), ErrorCode.BROKER_UNAVAILABLE)
+        if not self._child and now >= self._next_start:
+            self._child = broker_link.start_broker(self._settings)
+            self._next_start = now + BROKER_RESTART_S
+        return None
 
     def _give_up(self) -> frozenset[RequestId]:
         lost = frozenset(request.id for request in self._waiting)
         self._waiting.clear()
         self._start_deadline = 0.0
-        self._reap()
         return lost
 
     def _lose(self) -> frozenset[RequestId]:
@@ -253,12 +267,26 @@ class BrokerSide:
         self._reap()
         return lost
 
-    def _reap(self) -> None:
-        if self._child:
-            try:
-                os.waitpid(self._child, os.WNOHANG)
-            except ChildProcessError:
-                self._child = 0
+    def _reap(self) -> int | None:
+        """Collect the broker that this host started, if it has ended; returns its exit status then."""
+        if not self._child:
+            return None
+        try:
+            pid, status = os.waitpid(self._child, os.WNOHANG)
+        except ChildProcessError:
+            pid, status = self._child, 0
+        if not pid:
+            return None
+        self._child = 0
+        return os.waitstatus_to_exitcode(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Requests whose answer can no longer come."""
+
+    requests: frozenset[RequestId]
+    reason: ErrorCode
 
 
 def _lost(reason: ErrorCode, request_id: RequestId) -> dict[str, object]:
@@ -270,4 +298,5 @@ def _lost(reason: ErrorCode, request_id: RequestId) -> dict[str, object]:
 
 
 def _note(text: str) -> None:
-    os.write(2, f"tabagent-host: {text}\n".encode())
+    with suppress(OSError):  # nobody may be reading
+        os.write(2, f"tabagent-host: {text}\n".encode())

@@ -92,6 +92,9 @@ export class Installation {
 export async function openPanel(browser) {
   const page = await browser.newPage();
   await page.goto(`chrome-extension://${EXTENSION_ID}/sidepanel.html`);
+  // Greedy, so that the answers repeat.
+  await page.evaluate(() => chrome.storage.local.set({ chatStyle: { options: { temperature: 0, max_tokens: 400 } } }));
+  await page.reload();
   return new Panel(page);
 }
 

@@ -47,6 +47,7 @@ function create(rememberedModel: string | null = null): void {
       return created;
     },
     conversation: [],
+    style: { system: "Be brief.", options: { temperature: 0 } },
     rememberedModel,
     rememberModel: (name) => remembered.push(name),
     saveConversation: (conversation) => saved.push(conversation),
@@ -103,7 +104,7 @@ describe("a question", () => {
     expect(controller.store.get().conversation).toEqual([]);
   });
 
-  it("is sent with the whole conversation and without options", async () => {
+  it("is sent with the whole conversation, the system message and the options", async () => {
     await becomeReady();
     controller.ask("one");
     reply(sent("chat")[0]?.id, { event: "done", result: chatResult("Two.") });
@@ -112,10 +113,12 @@ describe("a question", () => {
       action: "chat",
       model: "small",
       messages: [
+        { role: "system", content: "Be brief." },
         { role: "user", content: "one" },
         { role: "assistant", content: "Two." },
         { role: "user", content: "three" },
       ],
+      options: { temperature: 0 },
     });
   });
 

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from native_host.protocol.connection import PROTOCOL_VERSION
 from native_host.protocol.messages.base import Id, Message, Name, StopString
+
+MAX_TOKENIZE = 1024 * 1024
+"""Characters that ``tokenize`` takes: every token comes back as a number."""
+
+FOR_EVER = -1.0
+
+
+def _seconds_or_for_ever(seconds: float) -> float:
+    if seconds < 0 and seconds != FOR_EVER:
+        raise ValueError("must be -1 (for ever) or at least 0 seconds")
+    return seconds
+
+
+KeepAlive = Annotated[float, Field(le=31_536_000), AfterValidator(_seconds_or_for_ever)]
 
 
 class LoadOptions(Message):
@@ -16,7 +30,7 @@ class LoadOptions(Message):
     context_length: Annotated[int, Field(ge=16, le=16_777_216)] | None = None
     gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
     mlock: bool = False
-    keep_alive: Annotated[float, Field(ge=-1, le=31_536_000)] | None = None
+    keep_alive: KeepAlive | None = None
 
 
 class GenerateOptions(LoadOptions):
@@ -119,7 +133,7 @@ class TokenizeRequest(RequestBase):
 
     action: Literal["tokenize"]
     model: Name
-    text: str
+    text: Annotated[str, StringConstraints(max_length=MAX_TOKENIZE)]
     engine: Name = "auto"
     special: bool = False
     add_special: bool = False

@@ -26,12 +26,13 @@ def chat(
     model: Annotated[str | None, typer.Option(help="Model; default: the host's.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 256,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    system: Annotated[str, typer.Option(help="System message.")] = "You answer questions in full sentences.",
     host: HostOption = None,
 ) -> None:
     """Stream the answer to PROMPT."""
     with HostProcess([host] if host else None) as process:
         name = model or _last(process.result("hello"))["default_model"]
-        messages = [{"role": "user", "content": prompt}]
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
         options = {"max_tokens": max_tokens, "temperature": temperature}
         for event in process.ask("chat", model=name, messages=messages, options=options):
             _show(event)

@@ -7,6 +7,7 @@ import { localFailure, type Failure } from "../../shared/failure";
 import type { ConnectionState, Reply } from "../../shared/panel-messages";
 import type { PortLike } from "../../shared/port";
 import { BackgroundLink } from "../background-link";
+import type { ChatStyle } from "./chat-style";
 import { toChatMessages } from "./chat-history";
 import { changeConversation, isUnderWay, lastAnswer, type Conversation, type ConversationChange } from "./conversation";
 import { chooseModel } from "./model-choice";
@@ -16,6 +17,7 @@ import { Store } from "./store";
 export interface PanelControllerOptions {
   connect: () => PortLike;
   conversation: Conversation;
+  style: ChatStyle;
   rememberedModel: string | null;
   rememberModel: (name: string) => void;
   saveConversation: (conversation: Conversation) => void;
@@ -108,8 +110,9 @@ export class PanelController {
   }
 
   #request(answerId: string, model: string): void {
-    const messages = toChatMessages(this.store.get().conversation);
-    this.#requestId = this.#link.request({ action: "chat", model, messages }, (reply) => {
+    const { system, options } = this.#options.style;
+    const messages = [{ role: "system" as const, content: system }, ...toChatMessages(this.store.get().conversation)];
+    this.#requestId = this.#link.request({ action: "chat", model, messages, options }, (reply) => {
       this.#receive(answerId, reply);
     });
   }
