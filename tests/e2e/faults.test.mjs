@@ -33,8 +33,7 @@ test("faults", { skip }, async (t) => {
     await panel.ask(LONG);
     await panel.streaming();
     process.kill(installation.processes("native_host.broker")[0], "SIGKILL");
-    await panel.answer("failed");
-    assert.match(await panel.errorBox.last().innerText(), /background process/);
+    assert.match(await panel.answer("failed", "interrupted"), /background process|interrupted/i);
     await panel.screenshot("broker-killed");
     await eventually(() => installation.processes("backends.worker").length === 0, "its worker ends");
     await panel.ask(QUESTION);
@@ -46,11 +45,7 @@ test("faults", { skip }, async (t) => {
     await panel.ask(LONG);
     await panel.streaming();
     process.kill(installation.processes("native_host.host")[0], "SIGKILL");
-    const state = await eventually(async () => {
-      const now = await panel.answers.last().getAttribute("data-state");
-      return ["interrupted", "failed"].includes(now) && now;
-    }, "the answer is marked");
-    assert.ok(state);
+    await panel.answer("failed", "interrupted");
     await panel.screenshot("host-killed");
     await panel.ask(QUESTION);
     assert.match(await panel.answer(), /Paris/);

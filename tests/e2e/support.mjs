@@ -117,15 +117,18 @@ export class Panel {
     await this.page.getByTestId("send").click();
   }
 
-  /** The last answer once it is in `state`: its text. */
-  async answer(state = "complete", timeout = 60_000) {
-    const last = this.answers.last();
+  /** The last answer once it is in one of the states: its text. */
+  async answer(...states) {
+    const wanted = states.length ? states : ["complete"];
     await this.page.waitForFunction(
-      (wanted) => [...document.querySelectorAll("[data-testid=message][data-role=assistant]")].at(-1)?.dataset.state === wanted,
-      state,
-      { timeout },
+      (states) => {
+        const answers = [...document.querySelectorAll("[data-testid=message][data-role=assistant]")];
+        return states.includes(answers.at(-1)?.dataset.state);
+      },
+      wanted,
+      { timeout: 60_000 },
     );
-    return (await last.innerText()).trim();
+    return (await this.answers.last().innerText()).trim();
   }
 
   /** Waits until the last answer has some text. */
