@@ -47,7 +47,12 @@ class Machine:
         chosen = await self._variant()
         facts = await asyncio.to_thread(_hardware)
         variants = [
-            {"name": variant.name, "supported": variant.supported, "reason": variant.reason or "", "score": variant.score}
+            {
+                "name": variant.name,
+                "supported": variant.supported,
+                "reason": variant.reason or "",
+                "score": variant.score,
+            }
             for variant in _native().cpu_variants()
         ]
         cpu = {

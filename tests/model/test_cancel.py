@@ -1,0 +1,106 @@
+"""Cancelling, at every moment."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tabagent_model import Cancelled, PyModel
+
+
+def test_in_the_middle_of_a_prefill(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
+    whole = model.generate(long_prompt("measured", 2000), max_tokens=1).timings["prefill_ms"] / 1000
+    stream = model.stream(long_prompt("cancelled", 2000), max_tokens=1)
+    time.sleep(whole / 20)
+    began = time.monotonic()
+    stream.cancel()
+    with pytest.raises(Cancelled):
+        next(stream)
+    assert time.monotonic() - began < whole / 10
+    done, total = stream.progress
+    assert done < total == 2000
+    after = time.monotonic()
+    assert model.generate("Hello", max_tokens=1).completion_tokens <= 1
+    assert time.monotonic() - after < whole / 4
+
+
+def test_others_go_on_as_if_alone(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
+    prompt = "The history of the bicycle begins in"
+    alone = model.generate(prompt, max_tokens=120, temperature=0).text
+    going_on = model.stream(prompt, max_tokens=120, temperature=0)
+    shown = [next(going_on)]
+    for word in ("one", "two", "three"):
+        reading = model.stream(long_prompt(word, 1000), max_tokens=1)
+        talking = model.stream("Once upon a time", max_tokens=500, temperature=1.0)
+        next(talking)
+        shown.append(next(going_on))
+        talking.cancel()
+        reading.cancel()
+    shown.extend(going_on)
+    assert "".join(shown) == alone
+
+
+def test_a_cancelled_prompt_continues_where_it_was(
+    model: PyModel, long_prompt: Callable[[str, int], list[int]]
+) -> None:
+    prompt = long_prompt("resumed", 1200)
+    stream = model.stream(prompt, max_tokens=1)
+    while stream.progress[0] < 512:
+        time.sleep(0.01)
+    stream.cancel()
+    with pytest.raises(Cancelled):
+        list(stream)
+    answer = model.generate(prompt, max_tokens=8, temperature=0)
+    assert 512 <= answer.cached_tokens < 1200
+    assert answer.text == model.generate(prompt, max_tokens=8, temperature=0).text
+
+
+def test_in_the_queue(library: str, model_path: Path) -> None:
+    with PyModel() as single:
+        single.load(library, model_path, context_length=1024, n_parallel=1)
+        running = single.stream("Once upon a time", max_tokens=900, temperature=1.5)
+        next(running)
+        waiting = single.stream("Hello")
+        waiting.cancel()
+        with pytest.raises(Cancelled):
+            next(waiting)
+        running.cancel()
+
+
+def test_dropping_a_stream_cancels_it(library: str, model_path: Path) -> None:
+    with PyModel() as single:
+        single.load(library, model_path, context_length=2048, n_parallel=1)
+        stream = single.stream("Once upon a time", max_tokens=2000, temperature=1.5)
+        next(stream)
+        del stream
+        gc.collect()
+        assert single.generate("Hello", max_tokens=1).timings["queue_ms"] < 1000
+
+
+def test_from_another_thread_while_a_reader_waits(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
+    stream = model.stream(long_prompt("thread", 3000), max_tokens=1)
+    threading.Timer(0.2, stream.cancel).start()
+    with pytest.raises(Cancelled):
+        next(stream)
+
+
+def test_after_the_end_it_changes_nothing(model: PyModel, question: list[int]) -> None:
+    stream = model.stream(question, temperature=0)
+    text = "".join(stream)
+    stream.cancel()
+    assert stream.completion.text == text
+    assert list(stream) == []
+
+
+def test_a_storm(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
+    alone = model.generate("The sun is", max_tokens=16, temperature=0).text
+    for round_number in range(30):
+        streams = [model.stream(long_prompt(f"storm {round_number} {n}", 300), max_tokens=50) for n in range(6)]
+        time.sleep(0.001 * (round_number % 7))
+        for stream in streams:
+            stream.cancel()
+    assert model.generate("The sun is", max_tokens=16, temperature=0).text == alone

@@ -1,0 +1,113 @@
+"""The CPU module is the best that was seen to work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tabagent_model
+from tabagent_model import LibraryLoadError, _cpu
+
+DIES = "void __attribute__((constructor)) die(void) { __builtin_trap(); }"
+
+
+def supported() -> list[str]:
+    return [variant.name for variant in tabagent_model.cpu_variants() if variant.supported]
+
+
+def test_the_choice() -> None:
+    chosen = tabagent_model.get_cpu_variant()
+    assert chosen.variant == supported()[0]
+    assert chosen.fallbacks == []
+    assert str(chosen) == chosen.name == f"{chosen.vendor}-{chosen.generation}"
+    assert tabagent_model.get_cpu_variant() is chosen
+    path = Path(tabagent_model.get_optimal_binary("libllama.so"))
+    assert path.is_absolute()
+    assert path.name == f"libggml-cpu-{chosen.variant}.so"
+    assert path.parent == Path(tabagent_model.__file__).parent / "lib"
+
+
+def test_every_variant_is_in_the_wheel_and_says_whether_it_runs() -> None:
+    variants = tabagent_model.cpu_variants()
+    assert [v.score for v in variants] == sorted((v.score for v in variants), reverse=True)
+    for variant in variants:
+        assert Path(tabagent_model.get_library(variant.name)).is_file()
+        assert variant.supported == (variant.reason is None)
+
+
+def test_every_supported_variant_computes_rightly() -> None:
+    for variant in supported():
+        assert _cpu._failure(Path(tabagent_model.get_library(variant))) is None, variant
+
+
+def test_other_names_are_refused() -> None:
+    for name in ("llama.dll", "libllama.so.0", "", "../libllama.so"):
+        with pytest.raises(ValueError, match=r"libllama\.so"):
+            tabagent_model.get_optimal_binary(name)
+    with pytest.raises(ValueError, match="haswell"):
+        tabagent_model.get_library("pentium")
+
+
+@pytest.fixture
+def libraries(tmp_path: Path) -> Path:
+    """A copy of the wheel's libraries."""
+    return Path(shutil.copytree(Path(tabagent_model.__file__).parent / "lib", tmp_path / "lib"))
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="a library that dies must be compiled")
+def test_a_module_that_dies_is_passed_over(libraries: Path) -> None:
+    best, second = supported()[:2]
+    victim = libraries / f"libggml-cpu-{best}.so"
+    victim.unlink()
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", str(victim)]
+    subprocess.run(command, input=DIES.encode(), check=True)
+    chosen = _cpu._choose(libraries, "")
+    assert chosen.variant == second
+    assert [fallback["variant"] for fallback in chosen.fallbacks] == [best]
+    assert "SIG" in chosen.fallbacks[0]["reason"]
+
+
+def test_a_module_that_is_none_is_passed_over(libraries: Path) -> None:
+    best, second, third = supported()[:3]
+    (libraries / f"libggml-cpu-{best}.so").write_bytes(b"not a library")
+    (libraries / f"libggml-cpu-{second}.so").unlink()
+    chosen = _cpu._choose(libraries, "")
+    assert chosen.variant == third
+    assert [fallback["variant"] for fallback in chosen.fallbacks] == [best, second]
+    assert chosen.fallbacks[1]["reason"] == "the wheel does not carry it"
+
+
+def test_without_any_module_it_says_what_was_tried(tmp_path: Path) -> None:
+    with pytest.raises(LibraryLoadError, match=supported()[0]):
+        _cpu._choose(tmp_path, "")
+
+
+def ask_with(override: str) -> subprocess.CompletedProcess[str]:
+    program = "import tabagent_model; print(tabagent_model.get_cpu_variant().variant)"
+    env = {**os.environ, "TABAGENT_CPU_VARIANT": override}
+    return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_environment_can_choose() -> None:
+    assert ask_with("x64").stdout.strip() == "x64"
+    unknown = ask_with("pentium")
+    assert unknown.returncode == 1
+    assert "unknown CPU variant 'pentium'" in unknown.stderr
+    assert "haswell" in unknown.stderr
+    lacking = next((v for v in tabagent_model.cpu_variants() if not v.supported), None)
+    if lacking is not None:
+        refused = ask_with(lacking.name)
+        assert refused.returncode == 1
+        assert f"names {lacking.name}, but {lacking.reason}" in refused.stderr
+
+
+def test_hardware() -> None:
+    facts = tabagent_model.hardware()
+    assert facts["cpu"]["logical_cores"] >= 1
+    assert facts["cpu"]["physical_cores"] >= 1
+    assert facts["memory"]["total_bytes"] >= facts["memory"]["available_bytes"] > 0
+    assert facts["cpu"]["vendor"] in {"intel", "amd", "apple", "arm", "other"}

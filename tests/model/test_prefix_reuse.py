@@ -1,0 +1,71 @@
+"""A prompt that begins like an earlier one is not computed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tabagent_model import PyModel
+
+Prompts = Callable[[str, int], list[int]]
+
+
+@pytest.fixture
+def fresh(library: str, model_path: Path) -> Iterator[PyModel]:
+    """A model that remembers nothing."""
+    with PyModel() as model:
+        model.load(library, model_path, context_length=4096)
+        yield model
+
+
+def test_the_same_prompt_again(fresh: PyModel, long_prompt: Prompts) -> None:
+    prompt = long_prompt("page", 900)
+    first = fresh.generate(prompt, max_tokens=12, temperature=0)
+    again = fresh.generate(prompt, max_tokens=12, temperature=0)
+    assert (first.cached_tokens, again.cached_tokens) == (0, 899)
+    assert again.text == first.text
+    assert again.timings["time_to_first_token_ms"] < first.timings["time_to_first_token_ms"] / 5
+
+
+def test_a_conversation_goes_on(fresh: PyModel) -> None:
+    first = fresh.tokenize("Question: What is the capital of France? Answer:")
+    answer = fresh.generate(first, max_tokens=10, temperature=0)
+    second = [*first, *answer.tokens, *fresh.tokenize(" Question: And of Italy? Answer:")]
+    assert fresh.generate(second, max_tokens=10).cached_tokens >= len(first) + len(answer.tokens) - 1
+
+
+def test_another_question_on_the_same_page(fresh: PyModel, long_prompt: Prompts) -> None:
+    page = long_prompt("page", 600)
+    questions = [fresh.tokenize(f" Question {n}: what is it about?") for n in range(3)]
+    answers = [fresh.generate(page + question, max_tokens=4, temperature=0) for question in questions]
+    assert answers[0].cached_tokens == 0
+    assert all(answer.cached_tokens >= 600 for answer in answers[1:])
+    recomputed = fresh.generate(page + questions[1], max_tokens=4, temperature=1e-9, seed=1)
+    assert recomputed.cached_tokens == 0
+    assert recomputed.text == answers[1].text
+
+
+def test_a_running_sequence_shares_its_prefix(fresh: PyModel, long_prompt: Prompts) -> None:
+    page = long_prompt("page", 600)
+    running = fresh.stream(page, max_tokens=300, temperature=0)
+    shown = next(running)
+    beside = fresh.generate(page + fresh.tokenize(" In short:"), max_tokens=4)
+    assert beside.cached_tokens >= 600
+    assert shown + "".join(running) == running.completion.text
+
+
+def test_a_short_common_beginning_spares_a_long_cache(fresh: PyModel, long_prompt: Prompts) -> None:
+    page = long_prompt("page", 800)
+    fresh.generate(page, max_tokens=1)
+    fresh.generate(page[:40] + fresh.tokenize(" something else entirely"), max_tokens=1)
+    assert fresh.generate(page, max_tokens=1).cached_tokens == 799
+
+
+def test_the_longest_unused_is_forgotten_for_room(fresh: PyModel, long_prompt: Prompts) -> None:
+    pages = [long_prompt(word, 1300) for word in ("alpha", "beta", "gamma")]
+    for page in pages:
+        fresh.generate(page, max_tokens=1)
+    assert fresh.generate(pages[2], max_tokens=1).cached_tokens == 1299
+    fresh.generate(long_prompt("delta", 1300), max_tokens=200)
+    assert fresh.generate(pages[0], max_tokens=1).cached_tokens < 1000
