@@ -10,7 +10,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 STAMPS := .make
 RUST := tabagent-rs
-CARGO_ENV := $(BIN)/python $(RUST)/cargo_env.py --
+CARGO := ../$(BIN)/python cargo_env.py -- cargo
 PACKAGES := native_host backends installer manifests
 PYTHON_SOURCES := $(PACKAGES) tests benchmarks $(RUST)
 PRINT_SCHEMA := import json; from native_host.protocol.json_schema import json_schema; print(json.dumps(json_schema()))
@@ -63,7 +63,7 @@ check-python: dev
 .PHONY: check-rust
 check-rust: dev
 	cd $(RUST) && cargo fmt --check
-	cd $(RUST) && ../$(CARGO_ENV) cargo clippy --release --all-targets -- -D warnings
+	cd $(RUST) && $(CARGO) clippy --release --all-targets -- -D warnings
 
 .PHONY: check-extension
 check-extension: $(STAMPS)/npm
@@ -80,7 +80,7 @@ test-python: dev  ## Tests of the wheel, the host, the installer and the archite
 
 .PHONY: test-rust
 test-rust: dev  ## Tests of the crates.
-	cd $(RUST) && ../$(CARGO_ENV) cargo test --release
+	cd $(RUST) && $(CARGO) test --release
 
 .PHONY: test-extension
 test-extension: $(STAMPS)/npm  ## Unit tests of the extension.

@@ -35,7 +35,7 @@ pub struct LoadOptions {
     pub context_length: Option<u32>,
     /// Sequences at once
     pub sequences: u32,
-    /// Threads that compute; `None` takes one per physical core
+    /// Threads that compute, fewer while other programs keep the cores busy; `None` takes one per physical core
     pub threads: Option<u32>,
 }
 
@@ -152,8 +152,9 @@ impl Model {
 
     /// Starts a generation.
     ///
-    /// A seeded draw (`seed` given, temperature above 0) computes its whole prompt, so that its logits and thereby its text
-    /// repeat when nothing else runs; all other requests reuse what the cache holds.
+    /// A seeded draw (`seed` given, temperature above 0) begins with an empty cache when nothing else runs, so that its
+    /// logits and thereby its text repeat, as long as the number of threads does. Other requests reuse what the cache
+    /// holds, which changes logits in their last digits.
     ///
     /// # Errors
     /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
@@ -215,6 +216,7 @@ fn context_params(options: &LoadOptions) -> Result<ContextParams> {
         context_length: 0,
         sequences: within("n_parallel", options.sequences, MOST_SEQUENCES)?,
         batch: BATCH,
+        on_gpu: options.gpu_layers > 0,
         threads: within("threads", threads.min(options.threads.unwrap_or(MOST_THREADS)), MOST_THREADS)?,
     })
 }

@@ -20,8 +20,10 @@ pub(crate) struct ContextParams {
     pub(crate) sequences: u32,
     /// Most tokens in one decode
     pub(crate) batch: u32,
-    /// Threads that compute
+    /// Threads that compute, at most
     pub(crate) threads: u32,
+    /// Whether layers are on a GPU
+    pub(crate) on_gpu: bool,
 }
 
 /// How a decode ended.
@@ -52,7 +54,11 @@ unsafe impl Send for Context {}
 
 unsafe extern "C" fn is_interrupted(flag: *mut c_void) -> bool {
     // SAFETY: `flag` is the `AtomicBool` that the context keeps alive.
-    unsafe { &*flag.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+    let interrupted = unsafe { &*flag.cast::<AtomicBool>() }.load(Ordering::Relaxed);
+    if interrupted {
+        logs::expect_complaints(true);
+    }
+    interrupted
 }
 
 impl Context {
@@ -95,6 +101,13 @@ impl Context {
         &self.model
     }
 
+    /// Lets this many threads compute from the next decode on, no more than the context began with.
+    pub(crate) fn set_threads(&mut self, threads: u32) {
+        let threads = threads.clamp(1, self.params.threads) as i32;
+        // SAFETY: the context is alive and not computing; its thread pool has at least this many threads.
+        unsafe { sys::llama_set_n_threads(self.raw.as_ptr(), threads, threads) }
+    }
+
     /// Computes a batch. Its sequences must continue where the cache holds them.
     pub(crate) fn decode(&mut self, batch: &mut Batch) -> Decoded {
         let vocabulary = self.model.vocab().len() as i32;
@@ -104,7 +117,9 @@ impl Context {
         }
         // SAFETY: sizes and token ids are checked above, sequence ids are slot numbers below `sequences`, and the view
         // points into `batch`, which lives through the call.
-        match unsafe { sys::llama_decode(self.raw.as_ptr(), batch.as_raw()) } {
+        let code = unsafe { sys::llama_decode(self.raw.as_ptr(), batch.as_raw()) };
+        logs::expect_complaints(false);
+        match code {
             0 => Decoded::Done,
             1 => Decoded::NoRoom,
             2 => Decoded::Interrupted,

@@ -1,6 +1,7 @@
 //! What llama.cpp says: the last lines in memory for error messages, warnings and errors to stderr, nothing to stdout.
 
 use llama_cpp_sys_2 as sys;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_void};
 use std::io::Write;
@@ -9,8 +10,15 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 const KEPT_LINES: usize = 200;
 const LINE_BYTES: usize = 500;
 
-/// Said at warning level for every generation that somebody cancels.
-const EXPECTED_ON_CANCEL: &str = "removing memory module entries";
+thread_local! {
+    static COMPLAINTS_EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While set, warnings and errors of this thread do not go to stderr: llama.cpp complains of every decode that we
+/// interrupt ourselves.
+pub(super) fn expect_complaints(expected: bool) {
+    COMPLAINTS_EXPECTED.set(expected);
+}
 
 #[derive(Default)]
 struct Ring {
@@ -78,7 +86,7 @@ impl Ring {
         if line.trim_matches(['.', ' ']).is_empty() {
             return;
         }
-        if self.level >= sys::GGML_LOG_LEVEL_WARN && !line.contains(EXPECTED_ON_CANCEL) {
+        if self.level >= sys::GGML_LOG_LEVEL_WARN && !COMPLAINTS_EXPECTED.get() {
             // A closed stderr is no reason to fail.
             let _ = writeln!(std::io::stderr(), "{line}");
         }

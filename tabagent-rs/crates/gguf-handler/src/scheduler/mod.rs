@@ -2,8 +2,10 @@
 //!
 //! Each step decodes one token of every running sequence together with parts of the prompts that are being read
 //! (continuous batching). A finished sequence's keys and values stay in its slot, and a later prompt that begins the same
-//! way continues from there. The decisions are pure functions in `placement`, `room` and `share`; `worker` carries them out.
+//! way continues from there. The decisions are pure, in `placement`, `room`, `share` and
+//! `governor`; `worker` carries them out.
 
+mod governor;
 mod handle;
 mod placement;
 mod room;

@@ -1,5 +1,6 @@
 //! The scheduler's thread.
 
+use super::governor::Governor;
 use super::handle::Command;
 use super::placement::{Placement, Reuse, SlotView, place};
 use super::room::{IdleCache, make_room};
@@ -8,6 +9,7 @@ use super::share::share_batch;
 use crate::error::{Error, Result};
 use crate::llama::{Batch, Context, Decoded, Token, WeightsModel};
 use crate::stream::Completion;
+use cpu_time::ProcessTime;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +53,7 @@ pub(super) struct Worker {
     interrupt: Arc<AtomicBool>,
     batch: Batch,
     clock: u64,
+    governor: Option<Governor>,
     has_recurrent_state: bool,
 }
 
@@ -60,7 +63,9 @@ impl Worker {
         let model = Arc::clone(context.model());
         let has_recurrent_state = model.has_recurrent_state();
         let (queue, batch) = (VecDeque::new(), Batch::default());
-        Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, has_recurrent_state }
+        let params = context.params();
+        let governor = (!params.on_gpu).then(|| Governor::new(params.threads));
+        Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, governor, has_recurrent_state }
     }
 
     /// Runs until told to close. Whatever is unfinished then ends with `Error::Closed`, as its producer is dropped.
@@ -147,7 +152,10 @@ impl Worker {
             .filter(|&(slot, view)| view.idle && slot != placement.slot)
             .map(|(slot, view)| IdleCache { slot, tokens: view.cache.len(), last_used: view.last_used })
             .collect();
-        let forget = make_room(self.capacity(), reserved, waiting.reserve(self.capacity()), &idle)?;
+        // The order of a sum follows the layout of the cache: a draw that is to repeat begins with an empty one.
+        let needed =
+            if reuse == Reuse::Nothing && reserved == 0 { self.capacity() } else { waiting.reserve(self.capacity()) };
+        let forget = make_room(self.capacity(), reserved, needed, &idle)?;
         Some((placement, forget))
     }
 
@@ -190,8 +198,14 @@ impl Worker {
         if parts.is_empty() {
             return;
         }
-        let began = Instant::now();
-        match self.context.decode(&mut self.batch) {
+        let (began, used) = (Instant::now(), ProcessTime::now());
+        let decoded = self.context.decode(&mut self.batch);
+        if let Some(threads) =
+            self.governor.as_mut().and_then(|governor| governor.observe(began.elapsed(), used.elapsed()))
+        {
+            self.context.set_threads(threads);
+        }
+        match decoded {
             Decoded::Done => self.advance(&parts, began),
             Decoded::Interrupted => self.roll_back(&parts),
             Decoded::NoRoom => self.make_room_or_fail(&parts),
