@@ -49,6 +49,14 @@ def question(model: tabagent_model.PyModel) -> list[int]:
 
 
 @pytest.fixture
+def rote(model: tabagent_model.PyModel) -> list[int]:
+    """Something to go on repeating. The model is so sure of it that batching, caching and the number of threads, which
+    change logits in their last digits, cannot change the text.
+    """
+    return model.tokenize(" one two three four five six" * 20)
+
+
+@pytest.fixture
 def long_prompt(model: tabagent_model.PyModel) -> Callable[[str, int], list[int]]:
     """Makes a prompt of so many tokens that shares no beginning with one made with another word."""
 

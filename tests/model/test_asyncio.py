@@ -27,9 +27,9 @@ def test_agenerate(model: PyModel, question: list[int]) -> None:
     assert "Paris" in asyncio.run(ask())
 
 
-def test_many_on_one_loop(model: PyModel) -> None:
+def test_many_on_one_loop(model: PyModel, rote: list[int]) -> None:
     async def ask() -> list[str]:
-        answers = await asyncio.gather(*(model.agenerate("The sun is", max_tokens=8, temperature=0) for _ in range(8)))
+        answers = await asyncio.gather(*(model.agenerate(rote, max_tokens=8, temperature=0) for _ in range(8)))
         return [answer.text for answer in answers]
 
     assert len(set(asyncio.run(ask()))) == 1
@@ -48,12 +48,12 @@ def test_the_loop_stays_free(model: PyModel, long_prompt: Callable[[str, int], l
     assert asyncio.run(ask()) < 0.5
 
 
-def test_coalescing(model: PyModel) -> None:
+def test_coalescing(model: PyModel, rote: list[int]) -> None:
     async def read(coalesce_ms: float) -> list[str]:
-        stream = model.stream("Once upon a time", max_tokens=60, temperature=0, coalesce_ms=coalesce_ms)
+        stream = model.stream(rote, max_tokens=60, temperature=0, coalesce_ms=coalesce_ms)
         return [piece async for piece in stream]
 
-    single, gathered = asyncio.run(read(0)), asyncio.run(read(50))
+    single, gathered = asyncio.run(read(0)), asyncio.run(read(100))
     assert "".join(single) == "".join(gathered)
     assert len(gathered) < len(single) / 2
 
@@ -73,9 +73,9 @@ def test_cancelling_the_future_cancels_the_generation(
     assert asyncio.run(ask()) < 1.5
 
 
-def test_a_cancelled_wait_loses_no_text(model: PyModel) -> None:
+def test_a_cancelled_wait_loses_no_text(model: PyModel, rote: list[int]) -> None:
     async def read() -> str:
-        stream = model.stream("Once upon a time", max_tokens=40, temperature=0)
+        stream = model.stream(rote, max_tokens=40, temperature=0)
         pieces: list[str] = []
         while True:
             try:
@@ -85,7 +85,7 @@ def test_a_cancelled_wait_loses_no_text(model: PyModel) -> None:
             except StopAsyncIteration:
                 return "".join(pieces)
 
-    assert asyncio.run(read()) == model.generate("Once upon a time", max_tokens=40, temperature=0).text
+    assert asyncio.run(read()) == model.generate(rote, max_tokens=40, temperature=0).text
 
 
 def test_cancel_raises_in_the_reader(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tabagent_model import ContextOverflow, InvalidParameter, PyModel
 
@@ -47,19 +49,24 @@ def test_a_stop_sequence_is_never_shown(model: PyModel, question: list[int], sto
     assert stream.completion.finish_reason == "stop"
 
 
-def test_a_beginning_of_a_stop_sequence_is_shown_at_the_end(model: PyModel) -> None:
-    full = model.generate("Once upon a time", max_tokens=8, **GREEDY).text
-    assert model.generate("Once upon a time", max_tokens=8, **GREEDY, stop=[full[-3:] + "never"]).text == full
+def test_a_beginning_of_a_stop_sequence_is_shown_at_the_end(model: PyModel, rote: list[int]) -> None:
+    full = model.generate(rote, max_tokens=8, **GREEDY).text
+    assert model.generate(rote, max_tokens=8, **GREEDY, stop=[full[-3:] + "never"]).text == full
 
 
-def test_a_seed_repeats_exactly(model: PyModel) -> None:
-    def run(seed: int) -> list[int]:
-        return model.generate("My favourite animal is", max_tokens=48, temperature=1.2, seed=seed).tokens
+def test_a_seed_repeats_exactly(library: str, model_path: Path) -> None:
+    with PyModel() as model:
+        model.load(library, model_path, threads=1)
 
-    first = run(7)
-    model.generate("Something else in between", max_tokens=20)
-    assert run(7) == first
-    assert run(8) != first
+        def run(seed: int) -> list[int]:
+            prompt = "The quick brown fox jumps over the lazy dog. " * 60 + "My favourite animal is"
+            return model.generate(prompt, max_tokens=48, temperature=1.2, seed=seed).tokens
+
+        first = run(7)
+        for word in ("Something", "else", "in between"):
+            model.generate(word * 50, max_tokens=20)
+        assert run(7) == first
+        assert run(8) != first
 
 
 def test_without_a_seed_runs_differ(model: PyModel) -> None:
@@ -75,10 +82,9 @@ def test_characters_arrive_whole(model: PyModel) -> None:
     assert any(ord(character) > 0xFFFF for character in "".join(pieces))
 
 
-def test_coalescing_gathers_without_losing(model: PyModel) -> None:
-    prompt = "Once upon a time"
-    single = list(model.stream(prompt, max_tokens=60, **GREEDY))
-    gathered = list(model.stream(prompt, max_tokens=60, **GREEDY, coalesce_ms=50))
+def test_coalescing_gathers_without_losing(model: PyModel, rote: list[int]) -> None:
+    single = list(model.stream(rote, max_tokens=60, **GREEDY))
+    gathered = list(model.stream(rote, max_tokens=60, **GREEDY, coalesce_ms=100))
     assert "".join(gathered) == "".join(single)
     assert len(gathered) < len(single) / 2
     assert gathered[0] == single[0]

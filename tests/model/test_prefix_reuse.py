@@ -24,7 +24,6 @@ def test_the_same_prompt_again(fresh: PyModel, long_prompt: Prompts) -> None:
     first = fresh.generate(prompt, max_tokens=12, temperature=0)
     again = fresh.generate(prompt, max_tokens=12, temperature=0)
     assert (first.cached_tokens, again.cached_tokens) == (0, 899)
-    assert again.text == first.text
     assert again.timings["time_to_first_token_ms"] < first.timings["time_to_first_token_ms"] / 5
 
 
@@ -35,15 +34,12 @@ def test_a_conversation_goes_on(fresh: PyModel) -> None:
     assert fresh.generate(second, max_tokens=10).cached_tokens >= len(first) + len(answer.tokens) - 1
 
 
-def test_another_question_on_the_same_page(fresh: PyModel, long_prompt: Prompts) -> None:
+def test_another_question_on_the_same_page(fresh: PyModel, rote: list[int], long_prompt: Prompts) -> None:
     page = long_prompt("page", 600)
-    questions = [fresh.tokenize(f" Question {n}: what is it about?") for n in range(3)]
-    answers = [fresh.generate(page + question, max_tokens=4, temperature=0) for question in questions]
-    assert answers[0].cached_tokens == 0
-    assert all(answer.cached_tokens >= 600 for answer in answers[1:])
-    recomputed = fresh.generate(page + questions[1], max_tokens=4, temperature=1e-9, seed=1)
-    assert recomputed.cached_tokens == 0
-    assert recomputed.text == answers[1].text
+    questions = [fresh.tokenize(f" {word}") + rote for word in ("cat", "hen", "pig")]
+    answers = [fresh.generate(page + question, max_tokens=3, temperature=0) for question in questions]
+    assert [answer.cached_tokens >= 600 for answer in answers] == [False, True, True]
+    assert [answer.text for answer in answers] == [" one two three"] * 3
 
 
 def test_a_running_sequence_shares_its_prefix(fresh: PyModel, long_prompt: Prompts) -> None:
@@ -62,10 +58,19 @@ def test_a_short_common_beginning_spares_a_long_cache(fresh: PyModel, long_promp
     assert fresh.generate(page, max_tokens=1).cached_tokens == 799
 
 
-def test_the_longest_unused_is_forgotten_for_room(fresh: PyModel, long_prompt: Prompts) -> None:
-    pages = [long_prompt(word, 1300) for word in ("alpha", "beta", "gamma")]
-    for page in pages:
-        fresh.generate(page, max_tokens=1)
-    assert fresh.generate(pages[2], max_tokens=1).cached_tokens == 1299
-    fresh.generate(long_prompt("delta", 1300), max_tokens=200)
-    assert fresh.generate(pages[0], max_tokens=1).cached_tokens < 1000
+def test_a_seeded_draw_reuses_nothing(fresh: PyModel, long_prompt: Prompts) -> None:
+    page = long_prompt("page", 100)
+    fresh.generate(page, max_tokens=1)
+    assert fresh.generate(page, max_tokens=1, seed=1).cached_tokens == 0
+    assert fresh.generate(page, max_tokens=1, seed=1, temperature=0).cached_tokens == 99
+
+
+def test_the_longest_unused_is_forgotten_for_room(library: str, model_path: Path, long_prompt: Prompts) -> None:
+    with PyModel() as small:
+        small.load(library, model_path, context_length=1024)
+        pages = [long_prompt(word, 300) for word in ("alpha", "beta", "gamma")]
+        for page in pages:
+            small.generate(page, max_tokens=1)
+        small.generate(long_prompt("delta", 300), max_tokens=200)
+        assert small.generate(pages[2], max_tokens=1).cached_tokens == 299
+        assert small.generate(pages[0], max_tokens=1).cached_tokens < 100

@@ -6,7 +6,7 @@
 use crate::errors::invalid;
 use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyString};
 
 /// How much of a wrong value an error message quotes.
 const QUOTED: usize = 60;
@@ -118,7 +118,11 @@ fn text(value: &Bound<'_, PyAny>, name: &'static str) -> PyResult<String> {
 }
 
 fn tokens(value: &Bound<'_, PyAny>, name: &'static str) -> PyResult<Vec<i32>> {
-    let wrong = |_| invalid(value.py(), name, format!("must be token ids, got {}", quoted(value)));
-    let items = value.try_iter().map_err(wrong)?;
-    items.map(|item| integer(&item.map_err(wrong)?, name, 0, I32_MAX).map(|token| token as i32)).collect()
+    let wrong = || invalid(value.py(), name, format!("must be token ids, got {}", quoted(value)));
+    // Their items are integers too, and meant as text.
+    if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
+        return Err(wrong());
+    }
+    let items = value.try_iter().map_err(|_| wrong())?;
+    items.map(|item| integer(&item.map_err(|_| wrong())?, name, 0, I32_MAX).map(|token| token as i32)).collect()
 }
