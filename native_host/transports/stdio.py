@@ -242,6 +242,8 @@ class BrokerSide:
         now = time.monotonic()
         if not self._start_deadline:
             self._start_deadline = now + BROKER_START_LIMIT_S
+            self._reap()  # how an earlier broker ended says nothing about the next one
+            self._child = 0
         status = self._reap()
         if now > self._start_deadline or status not in (None, 0):
             _note(f"the broker does not start (status {status})")

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::llama::{Batch, Context, Decoded, Token, WeightsModel};
 use crate::stream::Completion;
 use cpu_time::ProcessTime;
+use hardware::IdleMeter;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ pub(super) struct Worker {
     interrupt: Arc<AtomicBool>,
     batch: Batch,
     clock: u64,
-    governor: Option<Governor>,
+    governor: Option<(Governor, IdleMeter)>,
     has_recurrent_state: bool,
 }
 
@@ -64,7 +65,7 @@ impl Worker {
         let has_recurrent_state = model.has_recurrent_state();
         let (queue, batch) = (VecDeque::new(), Batch::default());
         let params = context.params();
-        let governor = (!params.on_gpu).then(|| Governor::new(params.threads));
+        let governor = (!params.on_gpu).then(|| (Governor::new(params.threads), IdleMeter::new()));
         Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, governor, has_recurrent_state }
     }
 
@@ -200,16 +201,19 @@ impl Worker {
         }
         let (began, used) = (Instant::now(), ProcessTime::now());
         let decoded = self.context.decode(&mut self.batch);
-        if let Some(threads) =
-            self.governor.as_mut().and_then(|governor| governor.observe(began.elapsed(), used.elapsed()))
-        {
-            self.context.set_threads(threads);
-        }
+        self.govern(began.elapsed(), used.elapsed());
         match decoded {
             Decoded::Done => self.advance(&parts, began),
             Decoded::Interrupted => self.roll_back(&parts),
             Decoded::NoRoom => self.make_room_or_fail(&parts),
             Decoded::Failed(code) => self.fail(&parts, &format!("llama.cpp answered {code}")),
+        }
+    }
+
+    fn govern(&mut self, wall: Duration, cpu: Duration) {
+        let Some((governor, idle)) = &mut self.governor else { return };
+        if let Some(threads) = governor.observe(wall, cpu, || idle.cores()) {
+            self.context.set_threads(threads);
         }
     }
 
