@@ -163,6 +163,9 @@ class BrokerSide:
         self._outgoing = OutgoingQueue()
         self._waiting: list[Request] = []
         self._events: list[Event] = []
+        self._unheard: list[Request] = []
+        """Sent on a connection on which nothing has come back: it may lead to a broker that is ending."""
+        self._has_spoken = False
         self._start_deadline = 0.0
         self._next_start = 0.0
         self._child = 0
@@ -181,8 +184,10 @@ class BrokerSide:
         """Pass a request on, or keep it until the broker is there."""
         if self._socket is None:
             self._waiting.append(request)
-        else:
-            self._outgoing.add(self._connection.send(request.message, request.payload))
+            return
+        self._outgoing.add(self._connection.send(request.message, request.payload))
+        if not self._has_spoken:
+            self._unheard.append(request)
 
     def register(self, poll: select.poll, *, reading: bool) -> None:
         """Ask for what is of interest now."""
@@ -216,6 +221,10 @@ class BrokerSide:
         except BlockingIOError:
             return
         self._connection.receive_data(data)
+        if data:
+            self._has_spoken = True
+            self._unheard.clear()
+            self._start_deadline = self._next_start = 0.0
         while isinstance(event := self._connection.next_event(), Event):
             self._events.append(event)
         if isinstance(event, EndOfStream):
@@ -231,7 +240,8 @@ class BrokerSide:
             return Loss(self._give_up(), ErrorCode.BROKER_UNAVAILABLE)
         connection.setblocking(False)
         self._socket = connection
-        self._start_deadline = 0.0
+        self._has_spoken = False
+        self._start_deadline = self._start_deadline or time.monotonic() + BROKER_START_LIMIT_S
         waiting, self._waiting = self._waiting, []
         for request in waiting:
             self.send(request)
@@ -240,8 +250,8 @@ class BrokerSide:
     def _await_broker(self) -> Loss | None:
         """Start a broker, and another one if it left because an earlier one was still on its way out."""
         now = time.monotonic()
-        if not self._start_deadline:
-            self._start_deadline = now + BROKER_START_LIMIT_S
+        if not self._next_start:
+            self._start_deadline = self._start_deadline or now + BROKER_START_LIMIT_S
             self._reap()  # how an earlier broker ended says nothing about the next one
             self._child = 0
         status = self._reap()
@@ -256,11 +266,14 @@ class BrokerSide:
     def _give_up(self) -> frozenset[RequestId]:
         lost = frozenset(request.id for request in self._waiting)
         self._waiting.clear()
-        self._start_deadline = 0.0
+        self._start_deadline = self._next_start = 0.0
         return lost
 
     def _lose(self) -> frozenset[RequestId]:
         lost = self._connection.in_flight
+        if self._unheard and time.monotonic() < self._start_deadline:
+            self._waiting, self._unheard = self._unheard, []
+            lost = frozenset()
         if self._socket is not None:
             self._socket.close()
         self._socket = None

@@ -28,10 +28,16 @@ pub(super) struct Governor {
 }
 
 impl Governor {
-    /// Begins with `most` threads.
-    pub(super) fn new(most: u32) -> Self {
+    /// Begins with `most` threads, or as many as there are `free_cores`.
+    pub(super) fn new(most: u32, free_cores: f64) -> Self {
+        let now = ((free_cores + TOLERATED) as u32).clamp(1, most);
         let zero = Duration::ZERO;
-        Self { most, now: most, wall: zero, cpu: zero, since_change: zero, retry: FIRST_RETRY }
+        Self { most, now, wall: zero, cpu: zero, since_change: zero, retry: FIRST_RETRY }
+    }
+
+    /// Threads for the next step.
+    pub(super) fn threads(&self) -> u32 {
+        self.now
     }
 
     /// Takes in a step that lasted `wall` and in which the process used `cpu`. Returns a new number of threads when it
@@ -85,25 +91,32 @@ mod tests {
 
     #[test]
     fn undisturbed_nothing_changes() {
-        assert_eq!(until_change(&mut Governor::new(8), 7.9, 0.0), None);
+        assert_eq!(until_change(&mut Governor::new(8, 8.0), 7.9, 0.0), None);
     }
 
     #[test]
     fn what_others_take_is_given_up() {
-        assert_eq!(step(&mut Governor::new(2), 1.3, 0.0), Some(1));
-        assert_eq!(step(&mut Governor::new(8), 7.5, 0.0), Some(7));
-        assert_eq!(step(&mut Governor::new(8), 2.0, 0.0), Some(2));
-        assert_eq!(step(&mut Governor::new(2), 0.1, 0.0), Some(1));
+        assert_eq!(step(&mut Governor::new(2, 2.0), 1.3, 0.0), Some(1));
+        assert_eq!(step(&mut Governor::new(8, 8.0), 7.5, 0.0), Some(7));
+        assert_eq!(step(&mut Governor::new(8, 8.0), 2.0, 0.0), Some(2));
+        assert_eq!(step(&mut Governor::new(2, 2.0), 0.1, 0.0), Some(1));
     }
 
     #[test]
     fn one_thread_cannot_step_back() {
-        assert_eq!(until_change(&mut Governor::new(1), 0.2, 0.0), None);
+        assert_eq!(until_change(&mut Governor::new(1, 1.0), 0.2, 0.0), None);
+    }
+
+    #[test]
+    fn it_begins_with_what_is_free() {
+        assert_eq!(Governor::new(8, 3.8).threads(), 4);
+        assert_eq!(Governor::new(2, 0.0).threads(), 1);
+        assert_eq!(Governor::new(2, 64.0).threads(), 2);
     }
 
     #[test]
     fn short_steps_are_judged_together() {
-        let mut governor = Governor::new(2);
+        let mut governor = Governor::new(2, 2.0);
         let short = Duration::from_millis(10);
         let answers: Vec<_> = (0..6).map(|_| governor.observe(short, short, || 0.0)).collect();
         assert_eq!(answers, [None, None, None, None, None, Some(1)]);
@@ -111,7 +124,7 @@ mod tests {
 
     #[test]
     fn threads_come_back_as_cores_fall_idle() {
-        let mut governor = Governor::new(8);
+        let mut governor = Governor::new(8, 8.0);
         assert_eq!(step(&mut governor, 4.0, 0.0), Some(4));
         assert_eq!(until_change(&mut governor, 4.0, 0.5), None);
         assert_eq!(
@@ -123,7 +136,7 @@ mod tests {
 
     #[test]
     fn coming_back_in_vain_is_tried_less_and_less_often() {
-        let mut governor = Governor::new(2);
+        let mut governor = Governor::new(2, 2.0);
         assert_eq!(until_change(&mut governor, 2.0, 0.0), None);
         let mut waits = Vec::new();
         for _ in 0..7 {

@@ -59,13 +59,22 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(context: Context, inbox: Receiver<Command>, interrupt: Arc<AtomicBool>) -> Self {
+    /// `idle` has been measuring while this thread was busy loading the model.
+    pub(super) fn new(
+        mut context: Context,
+        inbox: Receiver<Command>,
+        interrupt: Arc<AtomicBool>,
+        mut idle: IdleMeter,
+    ) -> Self {
         let slots = (0..context.params().sequences).map(|_| Slot::default()).collect();
         let model = Arc::clone(context.model());
         let has_recurrent_state = model.has_recurrent_state();
         let (queue, batch) = (VecDeque::new(), Batch::default());
         let params = context.params();
-        let governor = (!params.on_gpu).then(|| (Governor::new(params.threads), IdleMeter::new()));
+        let governor = (!params.on_gpu).then(|| (Governor::new(params.threads, idle.cores() + 1.0), idle));
+        if let Some((governor, _)) = &governor {
+            context.set_threads(governor.threads());
+        }
         Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, governor, has_recurrent_state }
     }
 
