@@ -6,7 +6,7 @@ use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, We
 use crate::memory::{BATCH, estimate};
 use crate::scheduler::{GenerateRequest, Handle, Waiting, start};
 use crate::stream::{Pacing, TokenStream, channel};
-use hardware::{Cores, IdleMeter, Memory};
+use hardware::{Cores, Memory};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,7 +90,6 @@ impl Model {
         check_memory(&options.model, &header, context_length, params.sequences)?;
         load_cpu_module(&options.cpu_module)?;
         let load = LoadParams { gpu_layers: options.gpu_layers, lock_in_memory: options.lock_in_memory };
-        let idle = IdleMeter::new();
         let weights = Arc::new(WeightsModel::load(&options.model, load, &mut progress)?);
         if !weights.is_causal_decoder() {
             let reason = "it does not continue text token by token".into();
@@ -101,7 +100,7 @@ impl Model {
         let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&interrupt))?;
         warm_up(&mut context)?;
         let facts = facts(&weights, &header, params);
-        let (handle, thread) = start(context, interrupt, idle)?;
+        let (handle, thread) = start(context, interrupt)?;
         Ok(Self { weights, facts, handle, thread: Mutex::new(Some(thread)) })
     }
 

@@ -7,7 +7,6 @@
 mod features;
 mod generation;
 mod identity;
-mod idle;
 mod library;
 mod machine;
 mod variants;
@@ -15,7 +14,6 @@ mod variants;
 pub use features::{Feature, FeatureSet};
 pub use generation::generation_of;
 pub use identity::{CpuIdentity, Vendor};
-pub use idle::IdleMeter;
 pub use library::{Os, module_file_name, runtime_library_name};
 pub use machine::{Cores, Memory};
 pub use variants::{Candidate, TABLE, Variant, candidates, find};

@@ -4,7 +4,6 @@ use super::sequence::Waiting;
 use super::worker::Worker;
 use crate::error::{Error, Result};
 use crate::llama::Context;
-use hardware::IdleMeter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -60,10 +59,10 @@ impl Handle {
 }
 
 /// Starts the scheduler's thread on a context whose interrupt flag is `interrupt`.
-pub(crate) fn start(context: Context, interrupt: Arc<AtomicBool>, idle: IdleMeter) -> Result<(Handle, JoinHandle<()>)> {
+pub(crate) fn start(context: Context, interrupt: Arc<AtomicBool>) -> Result<(Handle, JoinHandle<()>)> {
     let (commands, inbox) = mpsc::channel();
     let path = context.model().path().to_owned();
-    let worker = Worker::new(context, inbox, Arc::clone(&interrupt), idle);
+    let worker = Worker::new(context, inbox, Arc::clone(&interrupt));
     let thread = Builder::new()
         .name("tabagent-scheduler".into())
         .spawn(move || worker.run())

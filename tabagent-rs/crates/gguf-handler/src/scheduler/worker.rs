@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::llama::{Batch, Context, Decoded, Token, WeightsModel};
 use crate::stream::Completion;
 use cpu_time::ProcessTime;
-use hardware::IdleMeter;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,27 +53,18 @@ pub(super) struct Worker {
     interrupt: Arc<AtomicBool>,
     batch: Batch,
     clock: u64,
-    governor: Option<(Governor, IdleMeter)>,
+    governor: Option<Governor>,
     has_recurrent_state: bool,
 }
 
 impl Worker {
-    /// `idle` has been measuring while this thread was busy loading the model.
-    pub(super) fn new(
-        mut context: Context,
-        inbox: Receiver<Command>,
-        interrupt: Arc<AtomicBool>,
-        mut idle: IdleMeter,
-    ) -> Self {
+    pub(super) fn new(context: Context, inbox: Receiver<Command>, interrupt: Arc<AtomicBool>) -> Self {
         let slots = (0..context.params().sequences).map(|_| Slot::default()).collect();
         let model = Arc::clone(context.model());
         let has_recurrent_state = model.has_recurrent_state();
         let (queue, batch) = (VecDeque::new(), Batch::default());
         let params = context.params();
-        let governor = (!params.on_gpu).then(|| (Governor::new(params.threads, idle.cores() + 1.0), idle));
-        if let Some((governor, _)) = &governor {
-            context.set_threads(governor.threads());
-        }
+        let governor = (!params.on_gpu).then(|| Governor::new(params.threads));
         Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, governor, has_recurrent_state }
     }
 
@@ -210,19 +200,16 @@ impl Worker {
         }
         let (began, used) = (Instant::now(), ProcessTime::now());
         let decoded = self.context.decode(&mut self.batch);
-        self.govern(began.elapsed(), used.elapsed());
+        if let Some(threads) =
+            self.governor.as_mut().and_then(|governor| governor.observe(began.elapsed(), used.elapsed()))
+        {
+            self.context.set_threads(threads);
+        }
         match decoded {
             Decoded::Done => self.advance(&parts, began),
             Decoded::Interrupted => self.roll_back(&parts),
             Decoded::NoRoom => self.make_room_or_fail(&parts),
             Decoded::Failed(code) => self.fail(&parts, &format!("llama.cpp answered {code}")),
-        }
-    }
-
-    fn govern(&mut self, wall: Duration, cpu: Duration) {
-        let Some((governor, idle)) = &mut self.governor else { return };
-        if let Some(threads) = governor.observe(wall, cpu, || idle.cores()) {
-            self.context.set_threads(threads);
         }
     }
 
