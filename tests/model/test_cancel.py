@@ -31,8 +31,8 @@ def test_in_the_middle_of_a_prefill(model: PyModel, long_prompt: Callable[[str, 
 def test_others_go_on_as_if_alone(
     model: PyModel, rote: list[int], long_prompt: Callable[[str, int], list[int]]
 ) -> None:
-    alone = model.generate(rote, max_tokens=120, temperature=0).text
-    going_on = model.stream(rote, max_tokens=120, temperature=0)
+    alone = model.generate(rote, max_tokens=60, temperature=0).text
+    going_on = model.stream(rote, max_tokens=60, temperature=0)
     shown = [next(going_on)]
     for word in ("one", "two", "three"):
         reading = model.stream(long_prompt(word, 1000), max_tokens=1)

@@ -82,7 +82,7 @@ def test_a_stream_that_nobody_reads_pauses_only_itself(model: PyModel, rote: lis
         _ = unread.completion
     assert model.generate(rote, max_tokens=50, temperature=0).completion_tokens == 50
     assert "".join(unread) == unread.completion.text
-    assert unread.completion.completion_tokens == 600
+    assert unread.completion.completion_tokens > 256
 
 
 def wait_until_idle() -> None:
