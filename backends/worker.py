@@ -56,7 +56,8 @@ class Worker:
                 if isinstance(event, Signal | EndOfStream):
                     break
                 if isinstance(event, Refused):
-                    self._write(event.frames)
+                    with self._lock:
+                        self._write(event.frames)
                 else:
                     self._start(event)
 

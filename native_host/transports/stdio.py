@@ -241,6 +241,7 @@ class BrokerSide:
         connection.setblocking(False)
         self._socket = connection
         self._has_spoken = False
+        self._unheard = []
         self._start_deadline = self._start_deadline or time.monotonic() + BROKER_START_LIMIT_S
         waiting, self._waiting = self._waiting, []
         for request in waiting:
