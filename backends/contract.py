@@ -94,6 +94,20 @@ class Completion:
     time_to_first_token_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an answer without a first token is: prompt tokens evaluated (``done``) of ``total``.
+
+    ``queued``: it still waits for its turn. ``activity`` is a number that changes while the engine computes, for this
+    answer or others, and None while it waits for readers: where it stays the same, the engine is stuck.
+    """
+
+    queued: bool
+    done: int
+    total: int
+    activity: int | None
+
+
 class TextStream(Protocol):
     """An answer as it comes: iterate for pieces of text (whole code points), then read ``completion``.
 
@@ -106,8 +120,8 @@ class TextStream(Protocol):
         """Stop, in prefill too."""
 
     @property
-    def progress(self) -> tuple[int, int]:
-        """Prompt tokens evaluated, and in all."""
+    def progress(self) -> Progress:
+        """How far it is; from any thread."""
 
     @property
     def completion(self) -> Completion:

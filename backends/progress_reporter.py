@@ -1,4 +1,7 @@
-"""Tells the broker, until the first token is there, that a request waits or how far its prompt is evaluated."""
+"""Tells the broker, until the first token is there, that a request waits or how far its prompt is evaluated.
+
+Silence means that the engine is stuck, so nothing is said unless it works.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from backends.contract import TextStream
+from backends.contract import Progress, TextStream
 
 FIRST_AFTER_S = 0.25
 EVERY_S = 1.0
@@ -38,12 +41,13 @@ class ProgressReporter:
             self._thread.join()
 
     def _run(self) -> None:
-        last: tuple[int, int] | None = None
+        last: Progress | None = None
         delay = FIRST_AFTER_S
         while not self._over.wait(delay):
-            done, total = progress = self._stream.progress
-            if done == 0:
-                self._report("queued", 0, 1, "requests")
-            elif progress != last:
-                self._report("prefill", done, total, "tokens")
+            progress = self._stream.progress
+            if progress.activity is None or progress != last:
+                if progress.queued:
+                    self._report("queued", 0, 1, "requests")
+                else:
+                    self._report("prefill", progress.done, progress.total, "tokens")
             last, delay = progress, EVERY_S

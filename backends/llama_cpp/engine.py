@@ -16,6 +16,7 @@ from backends.contract import (
     LoadProgress,
     LoadRequest,
     ModelInfo,
+    Progress,
     Sampling,
     TextStream,
 )
@@ -138,9 +139,10 @@ class LlamaCppStream:
         self._stream.cancel()
 
     @property
-    def progress(self) -> tuple[int, int]:
-        """Prompt tokens evaluated, and in all."""
-        return self._stream.progress
+    def progress(self) -> Progress:
+        """How far the prompt is."""
+        done, total = self._stream.progress
+        return Progress(self._stream.queued, done, total, self._stream.activity)
 
     @property
     def completion(self) -> Completion:

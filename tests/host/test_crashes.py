@@ -72,6 +72,15 @@ def test_f32_a_worker_that_hangs(install: Callable[..., Installation]) -> None:
         assert host.result("load_model", model="hanging", engine=hanging["engine"])["error"]["code"] == "engine_timeout"
 
 
+def test_f32_a_prefill_that_hangs_and_one_that_is_only_slow(install: Callable[..., Installation]) -> None:
+    tabagent = install(generation_stall_s=3)
+    model = tabagent.chaos_model()
+    with tabagent.host() as host:
+        assert host.result("generate", prompt='{"tokens": 1, "interval_ms": 5000}', **model)["event"] == "done"
+        stuck = '{"tokens": 1, "interval_ms": 60000, "stuck": true}'
+        assert host.result("generate", prompt=stuck, **model)["error"]["code"] == "engine_timeout"
+
+
 def test_f33_a_worker_that_floods_its_stderr(tabagent: Installation) -> None:
     model = tabagent.chaos_model()
     with tabagent.host() as host:

@@ -13,19 +13,18 @@ from tabagent_model import Cancelled, PyModel
 
 
 def test_in_the_middle_of_a_prefill(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
-    whole = model.generate(long_prompt("measured", 2000), max_tokens=1).timings["prefill_ms"] / 1000
+    """Not after the batch that is being computed: none of it counts as done."""
     stream = model.stream(long_prompt("cancelled", 2000), max_tokens=1)
-    time.sleep(whole / 20)
-    began = time.monotonic()
+    while stream.queued:
+        time.sleep(0.001)
+    at_work = stream.activity
+    while stream.activity == at_work:
+        time.sleep(0.001)
     stream.cancel()
     with pytest.raises(Cancelled):
         next(stream)
-    assert time.monotonic() - began < whole / 4
-    done, total = stream.progress
-    assert done < total == 2000
-    after = time.monotonic()
+    assert stream.progress == (0, 2000)
     assert model.generate("Hello", max_tokens=1).completion_tokens <= 1
-    assert time.monotonic() - after < whole / 2
 
 
 def test_others_go_on_as_if_alone(

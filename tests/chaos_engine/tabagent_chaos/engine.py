@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ from backends.contract import (
     LoadProgress,
     LoadRequest,
     ModelInfo,
+    Progress,
     Sampling,
     TextStream,
 )
@@ -99,7 +101,7 @@ class ChaosStream:
         self._order = order
         self._cancelled = threading.Event()
         self._pieces: list[str] = []
-        self.progress = (1, 1)
+        self._activity = itertools.count()
 
     def __iter__(self) -> Iterator[str]:
         order = self._order
@@ -115,6 +117,11 @@ class ChaosStream:
     def cancel(self) -> None:
         sys.stderr.write("chaos was cancelled\n")
         self._cancelled.set()
+
+    @property
+    def progress(self) -> Progress:
+        stuck = self._order.get("stuck", False)
+        return Progress(queued=False, done=0, total=1, activity=0 if stuck else next(self._activity))
 
     @property
     def completion(self) -> Completion:

@@ -2,13 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::header::GgufHeader;
-use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, WeightsModel, load_cpu_module};
+use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, Watch, WeightsModel, load_cpu_module};
 use crate::memory::{BATCH, estimate};
 use crate::scheduler::{GenerateRequest, Handle, Waiting, start};
 use crate::stream::{Pacing, TokenStream, channel};
 use hardware::{Cores, Memory};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -96,11 +95,11 @@ impl Model {
             return Err(Error::LoadFailed { path: options.model.clone(), reason });
         }
         let params = ContextParams { context_length, ..params };
-        let interrupt = Arc::new(AtomicBool::new(false));
-        let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&interrupt))?;
+        let watch = Arc::new(Watch::default());
+        let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&watch))?;
         warm_up(&mut context)?;
         let facts = facts(&weights, &header, params);
-        let (handle, thread) = start(context, interrupt)?;
+        let (handle, thread) = start(context, watch)?;
         Ok(Self { weights, facts, handle, thread: Mutex::new(Some(thread)) })
     }
 

@@ -105,6 +105,7 @@ struct Shared {
     cancelled: AtomicBool,
     prefill_done: AtomicU64,
     prefill_total: AtomicU64,
+    admitted: AtomicBool,
 }
 
 impl Shared {
@@ -146,6 +147,11 @@ impl Producer {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// The request has its place in the batch.
+    pub(crate) fn admit(&self) {
+        self.0.admitted.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn report_prefill(&self, done: usize, total: usize) {
@@ -217,6 +223,17 @@ impl TokenStream {
     /// Prompt tokens computed (or found in the cache), of all.
     pub fn prefill_progress(&self) -> (u64, u64) {
         (self.shared.prefill_done.load(Ordering::Relaxed), self.shared.prefill_total.load(Ordering::Relaxed))
+    }
+
+    /// Whether the request still waits for a place in the batch.
+    pub fn is_queued(&self) -> bool {
+        !self.shared.admitted.load(Ordering::Relaxed)
+    }
+
+    /// A number that changes while the model computes, for this stream or others; `None` while it waits for requests or
+    /// readers. When it stays the same, the computation is stuck.
+    pub fn activity(&self) -> Option<u64> {
+        self.handle.activity()
     }
 
     /// The outcome, once there is one.

@@ -74,6 +74,16 @@ impl PyTokenStream {
     }
 
     #[getter]
+    fn queued(&self) -> bool {
+        self.0.is_queued()
+    }
+
+    #[getter]
+    fn activity(&self) -> Option<u64> {
+        self.0.activity()
+    }
+
+    #[getter]
     fn completion(&self, py: Python<'_>) -> PyResult<PyCompletion> {
         match self.0.outcome() {
             Some(outcome) => outcome.or_raise(py).map(PyCompletion::from),

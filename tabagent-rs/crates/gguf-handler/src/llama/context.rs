@@ -4,12 +4,12 @@ use super::batch::Batch;
 use super::logs;
 use super::model::WeightsModel;
 use super::threads::ThreadPool;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Sizes of a context.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum Decoded {
     Done,
     /// The KV cache has no room for the batch; nothing changed
     NoRoom,
-    /// The interrupt flag stopped it; the batch's sequences may hold part of it
+    /// An interrupt stopped it; the batch's sequences may hold part of it
     Interrupted,
     /// llama.cpp's error code; the batch's sequences may hold part of it
     Failed(i32),
@@ -45,16 +45,16 @@ pub(crate) struct Context {
     params: ContextParams,
     // Dropped after `raw` is freed, in this order: the context uses all three.
     _threads: Option<ThreadPool>,
-    _interrupt: Arc<AtomicBool>,
+    _watch: Arc<Watch>,
     model: Arc<WeightsModel>,
 }
 
 // SAFETY: llama.cpp binds no context to the thread that made it; all methods that touch it take `&mut self` or read.
 unsafe impl Send for Context {}
 
-unsafe extern "C" fn is_interrupted(flag: *mut c_void) -> bool {
-    // SAFETY: `flag` is the `AtomicBool` that the context keeps alive.
-    let interrupted = unsafe { &*flag.cast::<AtomicBool>() }.load(Ordering::Relaxed);
+unsafe extern "C" fn is_interrupted(watch: *mut c_void) -> bool {
+    // SAFETY: `watch` is the `Watch` that the context keeps alive.
+    let interrupted = unsafe { &*watch.cast::<Watch>() }.beat();
     if interrupted {
         logs::expect_complaints(true);
     }
@@ -62,8 +62,8 @@ unsafe extern "C" fn is_interrupted(flag: *mut c_void) -> bool {
 }
 
 impl Context {
-    /// Allocates the KV cache and workspace. Setting `interrupt` stops a running decode.
-    pub(crate) fn new(model: Arc<WeightsModel>, params: ContextParams, interrupt: Arc<AtomicBool>) -> Result<Self> {
+    /// Allocates the KV cache and workspace. `watch` sees its decodes and stops them.
+    pub(crate) fn new(model: Arc<WeightsModel>, params: ContextParams, watch: Arc<Watch>) -> Result<Self> {
         let threads = ThreadPool::new(params.threads);
         // SAFETY: plain data.
         let mut raw_params = unsafe { sys::llama_context_default_params() };
@@ -78,9 +78,9 @@ impl Context {
         raw_params.kv_unified = true;
         raw_params.no_perf = true;
         raw_params.abort_callback = Some(is_interrupted);
-        raw_params.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
+        raw_params.abort_callback_data = Arc::as_ptr(&watch).cast_mut().cast();
         let mark = logs::mark();
-        // SAFETY: the model is alive and stays so, because `self` holds it; so does the flag of the callback.
+        // SAFETY: the model is alive and stays so, because `self` holds it; so does the callback's `watch`.
         let raw = unsafe { sys::llama_init_from_model(model.raw(), raw_params) };
         let Some(raw) = NonNull::new(raw) else {
             let reason = last_words(mark, "llama.cpp could not create a context");
@@ -90,7 +90,7 @@ impl Context {
             // SAFETY: both are alive; the pool outlives the context by the order of the fields.
             unsafe { sys::llama_attach_threadpool(raw.as_ptr(), pool.raw(), pool.raw()) }
         }
-        Ok(Self { raw, params, _threads: threads, _interrupt: interrupt, model })
+        Ok(Self { raw, params, _threads: threads, _watch: watch, model })
     }
 
     pub(crate) fn params(&self) -> ContextParams {

@@ -12,6 +12,7 @@ mod probe;
 mod tensor_type;
 mod threads;
 mod vocab;
+mod watch;
 
 pub use backend::load_cpu_module;
 pub(crate) use batch::Batch;
@@ -19,6 +20,7 @@ pub(crate) use context::{Context, ContextParams, Decoded};
 pub(crate) use model::{LoadParams, WeightsModel};
 pub use probe::probe_cpu_module;
 pub(crate) use tensor_type::tensor_bytes;
+pub(crate) use watch::Watch;
 
 /// Id of a token in a model's vocabulary.
 pub type Token = llama_cpp_sys_2::llama_token;

@@ -3,9 +3,8 @@
 use super::sequence::Waiting;
 use super::worker::Worker;
 use crate::error::{Error, Result};
-use crate::llama::Context;
+use crate::llama::{Context, Watch};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 
@@ -23,7 +22,7 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub(crate) struct Handle {
     commands: Sender<Command>,
-    interrupt: Arc<AtomicBool>,
+    watch: Arc<Watch>,
 }
 
 impl Handle {
@@ -41,31 +40,36 @@ impl Handle {
     /// Wakes and stops the running decode. In this order: the scheduler clears the flag before it reads its messages.
     pub(crate) fn interrupt(&self) {
         self.wake();
-        self.interrupt.store(true, Ordering::SeqCst);
+        self.watch.interrupt();
+    }
+
+    /// A number that grows while the scheduler computes; `None` while it waits for requests or readers.
+    pub(crate) fn activity(&self) -> Option<u64> {
+        self.watch.activity()
     }
 
     /// Ends the scheduler.
     pub(crate) fn close(&self) {
         // It may have ended already.
         let _ = self.commands.send(Command::Close);
-        self.interrupt.store(true, Ordering::SeqCst);
+        self.watch.interrupt();
     }
 
     /// A handle to nothing.
     #[cfg(test)]
     pub(crate) fn detached() -> Self {
-        Self { commands: mpsc::channel().0, interrupt: Arc::default() }
+        Self { commands: mpsc::channel().0, watch: Arc::default() }
     }
 }
 
-/// Starts the scheduler's thread on a context whose interrupt flag is `interrupt`.
-pub(crate) fn start(context: Context, interrupt: Arc<AtomicBool>) -> Result<(Handle, JoinHandle<()>)> {
+/// Starts the scheduler's thread on a context that `watch` sees.
+pub(crate) fn start(context: Context, watch: Arc<Watch>) -> Result<(Handle, JoinHandle<()>)> {
     let (commands, inbox) = mpsc::channel();
     let path = context.model().path().to_owned();
-    let worker = Worker::new(context, inbox, Arc::clone(&interrupt));
+    let worker = Worker::new(context, inbox, Arc::clone(&watch));
     let thread = Builder::new()
         .name("tabagent-scheduler".into())
         .spawn(move || worker.run())
         .map_err(|error| Error::LoadFailed { path, reason: error.to_string() })?;
-    Ok((Handle { commands, interrupt }, thread))
+    Ok((Handle { commands, watch }, thread))
 }

@@ -48,6 +48,7 @@ impl Sequence {
         let reserved = waiting.reserve(context_length);
         let Waiting { request, producer, submitted } = waiting;
         let prompt_length = request.prompt.len();
+        producer.admit();
         producer.report_prefill(cached, prompt_length);
         Self {
             tokens: request.prompt,

@@ -7,12 +7,11 @@ use super::room::{IdleCache, make_room};
 use super::sequence::{Sequence, Waiting};
 use super::share::share_batch;
 use crate::error::{Error, Result};
-use crate::llama::{Batch, Context, Decoded, Token, WeightsModel};
+use crate::llama::{Batch, Context, Decoded, Token, Watch, WeightsModel};
 use crate::stream::Completion;
 use cpu_time::ProcessTime;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,7 @@ pub(super) struct Worker {
     slots: Vec<Slot>,
     queue: VecDeque<Box<Waiting>>,
     inbox: Receiver<Command>,
-    interrupt: Arc<AtomicBool>,
+    watch: Arc<Watch>,
     batch: Batch,
     clock: u64,
     governor: Option<Governor>,
@@ -58,14 +57,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(context: Context, inbox: Receiver<Command>, interrupt: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(context: Context, inbox: Receiver<Command>, watch: Arc<Watch>) -> Self {
         let slots = (0..context.params().sequences).map(|_| Slot::default()).collect();
         let model = Arc::clone(context.model());
         let has_recurrent_state = model.has_recurrent_state();
         let (queue, batch) = (VecDeque::new(), Batch::default());
         let params = context.params();
         let governor = (!params.on_gpu).then(|| Governor::new(params.threads));
-        Self { context, model, slots, queue, inbox, interrupt, batch, clock: 0, governor, has_recurrent_state }
+        Self { context, model, slots, queue, inbox, watch, batch, clock: 0, governor, has_recurrent_state }
     }
 
     /// Runs until told to close. Whatever is unfinished then ends with `Error::Closed`, as its producer is dropped.
@@ -82,11 +81,13 @@ impl Worker {
         let mut message = if self.has_work() {
             self.inbox.try_recv()
         } else {
+            self.watch.set_idle(true);
             self.inbox.recv().map_err(|_| TryRecvError::Disconnected)
         };
+        self.watch.set_idle(false);
         // Cleared before the rest of the messages and the streams are looked at: whoever interrupts later than this
         // stops the next decode instead.
-        self.interrupt.store(false, Ordering::SeqCst);
+        self.watch.clear_interrupt();
         loop {
             match message {
                 Ok(Command::Submit(waiting)) => self.queue.push_back(waiting),

@@ -200,6 +200,15 @@ class TokenStream:
     def progress(self) -> tuple[int, int]:
         """Tokens of the prompt computed or found in the cache, and in all."""
     @property
+    def queued(self) -> bool:
+        """Whether it still waits for a place in the batch."""
+    @property
+    def activity(self) -> int | None:
+        """A number that changes while the model computes, for this stream or others.
+
+        When it stays the same, the computation is stuck. ``None`` while the model waits for requests or readers.
+        """
+    @property
     def completion(self) -> Completion:
         """The whole, once the stream has ended.
 
