@@ -38,7 +38,9 @@ def test_leaving_with_everything_running_ends_cleanly(model_path: Path) -> None:
 
 @pytest.mark.parametrize("wait", ["model.generate(prompt, 2)", "list(model.stream(prompt, 2))"])
 def test_ctrl_c_is_noticed(model_path: Path, wait: str) -> None:
-    process = run(f"prompt = 'Hello ' * 7000\nprint('ready', flush=True)\n{wait}", model_path)
+    # Started in the background, as some CI runners do, a process inherits that SIGINT is ignored.
+    handler = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    process = run(f"{handler}\nprompt = 'Hello ' * 7000\nprint('ready', flush=True)\n{wait}", model_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     time.sleep(0.3)
