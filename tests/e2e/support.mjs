@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { test } from "node:test";
 import { chromium } from "playwright-core";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -14,7 +15,10 @@ const EXTENSION_ID = JSON.parse(readFileSync(path.join(ROOT, "extension", "ident
 
 export const BROWSER = execFileSync("bash", [path.join(import.meta.dirname, "find-browser.sh")], { encoding: "utf8" }).trim();
 export const OUTPUT = path.join(ROOT, "tests", "output");
-export const skip = BROWSER ? false : "no Chromium";
+
+export const QUESTION = "What is the capital of France?";
+/** The model is still at it when the test has done what it wants to do meanwhile. */
+export const LONG = "Write a very long story about a lighthouse keeper, with many chapters.";
 
 const FLAGS = [
   "--no-sandbox",
@@ -28,6 +32,19 @@ const FLAGS = [
   `--disable-extensions-except=${EXTENSION}`,
   `--load-extension=${EXTENSION}`,
 ];
+
+/** A test with an installation, a browser and a panel of its own. */
+export function panelTest(name, body) {
+  test(name, { skip: BROWSER ? false : "no Chromium" }, async (t) => {
+    const installation = new Installation();
+    try {
+      const browser = await installation.browser();
+      await body(t, { installation, browser, panel: await openPanel(browser) });
+    } finally {
+      await installation.close();
+    }
+  });
+}
 
 /** An installation with its own broker. Call `close` when done. */
 export class Installation {
@@ -129,6 +146,13 @@ export class Panel {
       { timeout: 60_000 },
     );
     return (await this.answers.last().innerText()).trim();
+  }
+
+  /** Tokens of the last prompt and its answer, as the status line tells. */
+  async usage() {
+    await this.page.waitForFunction(() => / → /.test(document.querySelector("[data-testid=status]").innerText));
+    const [, prompt, completion] = /(\d+) → (\d+) tokens/.exec((await this.status.innerText()).replaceAll(",", ""));
+    return { prompt: Number(prompt), completion: Number(completion) };
   }
 
   /** Waits until the last answer has some text. */
