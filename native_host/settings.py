@@ -35,7 +35,7 @@ class Settings:
     load_stall_s: float = 120.0
     generation_stall_s: float = 120.0
     cancel_grace_s: float = 5.0
-    coalesce_ms: float = 20.0
+    coalesce_ms: float = 33.0
     memory_limit_mb: int = 0
     threads: int = 0
     parallel: int = 4

@@ -81,7 +81,7 @@ def test_wrong_files_are_named_quickly(library: str, model_path: Path, tmp_path:
 
 
 def test_not_found_is_also_what_python_calls_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no model file at .*x\.gguf"):
+    with pytest.raises(FileNotFoundError, match=r"no model at .*x\.gguf"):
         tabagent_model.read_gguf(tmp_path / "x.gguf")
 
 

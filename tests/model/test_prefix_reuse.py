@@ -65,12 +65,12 @@ def test_a_seeded_draw_reuses_nothing(fresh: PyModel, long_prompt: Prompts) -> N
     assert fresh.generate(page, max_tokens=1, seed=1, temperature=0).cached_tokens == 99
 
 
-def test_the_longest_unused_is_forgotten_for_room(library: str, model_path: Path, long_prompt: Prompts) -> None:
+def test_conversations_take_turns(library: str, model_path: Path, rote: list[int], long_prompt: Prompts) -> None:
+    """More than fit into the context together: what is idle waits outside, and the longest unused is forgotten."""
     with PyModel() as small:
-        small.load(library, model_path, context_length=1024)
-        pages = [long_prompt(word, 300) for word in ("alpha", "beta", "gamma")]
-        for page in pages:
-            small.generate(page, max_tokens=1)
-        small.generate(long_prompt("delta", 300), max_tokens=200)
-        assert small.generate(pages[2], max_tokens=1).cached_tokens == 299
-        assert small.generate(pages[0], max_tokens=1).cached_tokens < 100
+        small.load(library, model_path, context_length=1024, n_parallel=4)
+        pages = [long_prompt(word, 300) + rote for word in ("alpha", "beta", "gamma", "delta", "epsilon")]
+        first = [small.generate(page, max_tokens=3, temperature=0) for page in pages]
+        again = [small.generate(page, max_tokens=3, temperature=0) for page in reversed(pages)]
+        assert [answer.cached_tokens >= 300 for answer in again] == [True, True, True, True, False]
+        assert [answer.text for answer in again] == [answer.text for answer in reversed(first)]

@@ -8,28 +8,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A failure of loading or generating.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No file there.
-    #[error("no model file at {}", path.display())]
-    NotFound {
-        /// The file asked for
-        path: PathBuf,
-    },
-    /// Something is there, but it is no GGUF file.
-    #[error("{} is not a GGUF file: {reason}", path.display())]
-    NotGguf {
-        /// The file
-        path: PathBuf,
-        /// What it is instead
-        reason: String,
-    },
-    /// A GGUF file whose content contradicts itself or ends early.
-    #[error("{} is damaged: {reason}; download it again", path.display())]
-    Corrupt {
-        /// The file
-        path: PathBuf,
-        /// The first contradiction found
-        reason: String,
-    },
+    /// The file is missing, of another format, or damaged.
+    #[error(transparent)]
+    File(#[from] model_loader::Error),
     /// A GGUF file of an architecture that this llama.cpp does not implement.
     #[error("{}: this version does not know the architecture \"{architecture}\"", path.display())]
     UnknownArchitecture {

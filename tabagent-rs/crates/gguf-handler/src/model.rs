@@ -1,18 +1,16 @@
 //! A model ready to generate.
 
 use crate::error::{Error, Result};
-use crate::header::GgufHeader;
 use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, Watch, WeightsModel, load_cpu_module};
-use crate::memory::{BATCH, estimate};
 use crate::scheduler::{GenerateRequest, Handle, Waiting, start};
 use crate::stream::{Pacing, TokenStream, channel};
 use hardware::{Cores, Memory};
+use model_loader::gguf::GgufHeader;
+use model_loader::{BATCH, default_context_length, estimate};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// A longer context is taken only when it is asked for: its KV cache is allocated at once.
-const DEFAULT_CONTEXT: u32 = 8192;
 /// ggml's limit.
 const MOST_THREADS: u32 = 512;
 const MOST_SEQUENCES: u32 = 64;
@@ -218,14 +216,6 @@ fn context_params(options: &LoadOptions) -> Result<ContextParams> {
         on_gpu: options.gpu_layers > 0,
         threads: within("threads", threads.min(options.threads.unwrap_or(MOST_THREADS)), MOST_THREADS)?,
     })
-}
-
-/// Context length where the caller names none: what the model was trained for, 8192 tokens at most.
-pub fn default_context_length(header: &GgufHeader) -> u32 {
-    match u32::try_from(header.context_length) {
-        Ok(trained @ 1..) => trained.min(DEFAULT_CONTEXT),
-        _ => DEFAULT_CONTEXT,
-    }
 }
 
 fn context_length(wanted: Option<u32>, header: &GgufHeader) -> Result<u32> {

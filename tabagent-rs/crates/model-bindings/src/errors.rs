@@ -28,24 +28,17 @@ impl<T> OrRaise<T> for gguf_handler::Result<T> {
     }
 }
 
+impl<T> OrRaise<T> for model_loader::Result<T> {
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| to_python(py, &error.into()))
+    }
+}
+
 fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let details = PyDict::new(py);
     let mut path: Option<&Path> = None;
     let class = match error {
-        Error::NotFound { path: at } => {
-            path = Some(at);
-            "ModelNotFound"
-        }
-        Error::NotGguf { path: at, reason } => {
-            path = Some(at);
-            details.set_item("reason", reason)?;
-            "NotGguf"
-        }
-        Error::Corrupt { path: at, reason } => {
-            path = Some(at);
-            details.set_item("reason", reason)?;
-            "CorruptModel"
-        }
+        Error::File(error) => return build_file_error(py, error),
         Error::UnknownArchitecture { path: at, architecture } => {
             path = Some(at);
             details.set_item("architecture", architecture)?;
@@ -84,14 +77,63 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::Cancelled => "Cancelled",
         Error::Closed => "ModelClosed",
     };
+    instance(py, class, &error.to_string(), path, details)
+}
+
+fn build_file_error(py: Python<'_>, error: &model_loader::Error) -> PyResult<PyErr> {
+    use model_loader::Error;
+
+    let details = PyDict::new(py);
+    let (class, path) = match error {
+        Error::NotFound { path } => ("ModelNotFound", Some(path)),
+        Error::Unreadable { path, reason } => {
+            details.set_item("reason", reason)?;
+            ("LoadFailed", Some(path))
+        }
+        Error::WrongFormat { path, format, reason } => {
+            details.set_item("format", format)?;
+            details.set_item("reason", reason)?;
+            (if *format == "GGUF" { "NotGguf" } else { "WrongFormat" }, Some(path))
+        }
+        Error::Corrupt { path, reason } => {
+            details.set_item("reason", reason)?;
+            ("CorruptModel", Some(path))
+        }
+        Error::Unsafe { path, reason } => {
+            details.set_item("reason", reason)?;
+            ("ModelRefused", Some(path))
+        }
+        Error::BadName { name, reason } => {
+            details.set_item("name", name)?;
+            details.set_item("reason", reason)?;
+            ("UnknownModel", None)
+        }
+        Error::Hub { endpoint, repository, reason, status } => {
+            details.set_item("endpoint", endpoint)?;
+            details.set_item("repository", repository)?;
+            details.set_item("reason", reason)?;
+            details.set_item("status", status)?;
+            ("HubError", None)
+        }
+    };
+    instance(py, class, &error.to_string(), path.map(AsRef::as_ref), details)
+}
+
+fn instance(
+    py: Python<'_>,
+    class: &str,
+    message: &str,
+    path: Option<&Path>,
+    details: Bound<'_, PyDict>,
+) -> PyResult<PyErr> {
     let class = py.import("tabagent_model.errors")?.getattr(class)?;
     let keywords = PyDict::new(py);
     keywords.set_item("path", path.map(|path| path.to_string_lossy()))?;
     keywords.set_item("details", details)?;
-    let instance = class.call((error.to_string(),), Some(&keywords))?;
+    let instance = class.call((message,), Some(&keywords))?;
     if instance.is_instance_of::<PyException>() {
         Ok(PyErr::from_value(instance))
     } else {
-        Err(PyException::new_err(error.to_string()))
+        Err(PyException::new_err(message.to_owned()))
     }
 }

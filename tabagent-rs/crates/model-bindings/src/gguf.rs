@@ -2,7 +2,7 @@
 
 use crate::arguments::{ContextLength, Parallel};
 use crate::errors::OrRaise;
-use gguf_handler::header::GgufHeader;
+use model_loader::gguf::GgufHeader;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -60,6 +60,6 @@ pub(crate) fn estimate_memory(
     n_parallel: Parallel,
 ) -> PyResult<u64> {
     let header = py.detach(|| GgufHeader::read(&path)).or_raise(py)?;
-    let tokens = context_length.map_or_else(|| gguf_handler::default_context_length(&header), |length| length.0);
-    Ok(gguf_handler::estimate(&header, tokens, n_parallel.0).total())
+    let tokens = context_length.map_or_else(|| model_loader::default_context_length(&header), |length| length.0);
+    Ok(model_loader::estimate(&header, tokens, n_parallel.0).total())
 }

@@ -7,6 +7,7 @@ mod arguments;
 mod asyncio;
 mod completion;
 mod cpu;
+mod detection;
 mod errors;
 mod gguf;
 mod model;
@@ -21,6 +22,8 @@ mod _native {
     use crate::completion::PyCompletion;
     #[pymodule_export]
     use crate::cpu::{CpuVariant, cpu_variants, hardware_facts, module_file_name, probe, runtime_library_name};
+    #[pymodule_export]
+    use crate::detection::detect_model;
     #[pymodule_export]
     use crate::gguf::{GgufInfo, estimate_memory, read_gguf};
     #[pymodule_export]

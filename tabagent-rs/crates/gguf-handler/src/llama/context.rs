@@ -156,6 +156,34 @@ impl Context {
         unsafe { sys::llama_memory_seq_cp(self.memory(), from as i32, to as i32, 0, length as i32) }
     }
 
+    /// Bytes that [`Context::save`] would give.
+    pub(crate) fn saved_size(&self, sequence: usize) -> usize {
+        // SAFETY: the context is alive and not computing; nothing is written.
+        unsafe { sys::llama_state_seq_get_size(self.raw.as_ptr(), sequence as i32) }
+    }
+
+    /// A copy of what the cache holds of a sequence; `None` when llama.cpp cannot give one.
+    pub(crate) fn save(&self, sequence: usize) -> Option<Vec<u8>> {
+        let mut state = vec![0; self.saved_size(sequence)];
+        // SAFETY: the context is alive and not computing; llama.cpp writes at most `len` bytes.
+        let written = unsafe {
+            sys::llama_state_seq_get_data(self.raw.as_ptr(), state.as_mut_ptr(), state.len(), sequence as i32)
+        };
+        (written > 0 && written == state.len()).then_some(state)
+    }
+
+    /// Gives a sequence, which must be empty, what [`Context::save`] copied. False when there is no room; it is then
+    /// empty still.
+    pub(crate) fn restore(&mut self, sequence: usize, state: &[u8]) -> bool {
+        // SAFETY: the context is alive and not computing; `state` came from this very context.
+        let read =
+            unsafe { sys::llama_state_seq_set_data(self.raw.as_ptr(), state.as_ptr(), state.len(), sequence as i32) };
+        if read == 0 {
+            self.clear(sequence);
+        }
+        read > 0
+    }
+
     /// Whether the cache still holds what attention needs to continue a sequence at `position`. A sliding window drops
     /// old positions, and they cannot be brought back.
     pub(crate) fn can_continue_at(&self, sequence: usize, position: usize) -> bool {

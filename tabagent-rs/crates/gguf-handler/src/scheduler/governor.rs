@@ -3,15 +3,16 @@
 //! ggml's threads wait for each other several hundred times per token, spinning. When another program takes one of their
 //! cores, all of them wait for the thread that lost it, and a token can take fifty times as long as one thread would. So
 //! the processor time that the process got in a while is held against what its threads could have had; what is missing,
-//! others took, and that many threads step back. Later, all are tried again.
+//! others took, and that many threads step back where fewer are faster. Soon, all are tried again; ever later, as long as
+//! that fails.
 
 use std::time::Duration;
 
 /// Steps are judged together until they last this long: clocks of processor time can be coarse.
 const WINDOW: Duration = Duration::from_millis(60);
-/// Cores' worth of time that may be missing without consequence.
+/// Cores' worth of time that may be missing without consequence, however many there are.
 const TOLERATED: f64 = 0.25;
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// Chooses the number of threads from step to step.
@@ -43,7 +44,9 @@ impl Governor {
         }
         let got = self.cpu.as_secs_f64() / self.wall.as_secs_f64();
         (self.wall, self.cpu) = (Duration::ZERO, Duration::ZERO);
-        if self.now > 1 && f64::from(self.now) - got > TOLERATED {
+        let threads = f64::from(self.now);
+        // All wait while one is away: `threads * (1 - missing)` against `threads - 1` that nothing disturbs.
+        if self.now > 1 && threads - got > TOLERATED.max(1.0 / threads) {
             self.retry = if self.now == self.most { (self.retry * 2).min(LAST_RETRY) } else { self.retry };
             self.since_reduced = Duration::ZERO;
             return self.change_to(((got + TOLERATED) as u32).clamp(1, self.now - 1));
@@ -86,6 +89,12 @@ mod tests {
     }
 
     #[test]
+    fn a_little_less_is_better_than_a_whole_thread_less() {
+        assert_eq!(step(&mut Governor::new(2), 1.55), None);
+        assert_eq!(step(&mut Governor::new(8), 7.8), None);
+    }
+
+    #[test]
     fn one_thread_cannot_step_back() {
         assert_eq!(step(&mut Governor::new(1), 0.2), None);
     }
@@ -102,7 +111,7 @@ mod tests {
     fn all_are_tried_again_less_and_less_often() {
         let mut governor = Governor::new(2);
         let mut waits = Vec::new();
-        for _ in 0..7 {
+        for _ in 0..10 {
             assert_eq!(step(&mut governor, 1.2), Some(1));
             waits.push((1..).find(|_| step(&mut governor, 1.0) == Some(2)).expect("a retry"));
         }

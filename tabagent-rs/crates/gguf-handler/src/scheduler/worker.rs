@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 struct Slot {
     /// Tokens whose keys and values the context holds for this sequence id: a prefix of the running sequence's tokens
     cache: Vec<Token>,
+    /// Those keys and values while they are out of the context
+    parked: Option<Vec<u8>>,
     running: Option<Sequence>,
     last_used: u64,
 }
@@ -33,6 +35,10 @@ impl Slot {
         }
     }
 }
+
+/// Bytes of all parked keys and values. Attention passes over every cell below the highest in use, so what is idle is
+/// better kept elsewhere; copying it back and forth takes milliseconds.
+const MOST_PARKED: usize = 256 << 20;
 
 /// One sequence's part of a step.
 struct Part {
@@ -121,9 +127,13 @@ impl Worker {
     fn admit(&mut self) {
         while let Some((placement, forget)) = self.next_placement() {
             let Some(waiting) = self.queue.pop_front() else { return };
+            let source = placement.share_from;
+            for slot in (0..self.slots.len()).filter(|&slot| slot != placement.slot && Some(slot) != source) {
+                self.put_aside(slot, forget.contains(&slot));
+            }
             let cached = self.prepare(placement);
-            for slot in forget {
-                self.forget(slot);
+            if let Some(slot) = source {
+                self.put_aside(slot, forget.contains(&slot));
             }
             let sequence = Sequence::new(*waiting, self.capacity(), cached);
             self.slots[placement.slot].running = Some(sequence);
@@ -151,6 +161,7 @@ impl Worker {
             .iter()
             .enumerate()
             .filter(|&(slot, view)| view.idle && slot != placement.slot)
+            .filter(|&(slot, _)| self.slots[slot].parked.is_none())
             .map(|(slot, view)| IdleCache { slot, tokens: view.cache.len(), last_used: view.last_used })
             .collect();
         // The order of a sum follows the layout of the cache: a draw that is to repeat begins with an empty one.
@@ -168,9 +179,21 @@ impl Worker {
     fn prepare(&mut self, Placement { slot, keep, share_from }: Placement) -> usize {
         if let Some(source) = share_from {
             self.forget(slot);
-            self.context.share_prefix(source, slot, keep);
-            self.slots[slot].cache = self.slots[source].cache[..keep].to_vec();
-        } else if keep < self.slots[slot].cache.len() {
+            if let Some(state) = self.slots[source].parked.clone() {
+                self.slots[slot].cache = self.slots[source].cache.clone();
+                self.bring_back(slot, &state);
+            } else {
+                self.context.share_prefix(source, slot, keep);
+                self.slots[slot].cache = self.slots[source].cache[..keep].to_vec();
+            }
+        } else if let Some(state) = self.slots[slot].parked.take() {
+            if keep > 0 {
+                self.bring_back(slot, &state);
+            } else {
+                self.forget(slot);
+            }
+        }
+        if keep < self.slots[slot].cache.len() {
             self.cut(slot, keep);
         }
         if !self.slots[slot].cache.is_empty() && !self.context.can_continue_at(slot, keep) {
@@ -191,6 +214,39 @@ impl Worker {
     fn forget(&mut self, slot: usize) {
         self.context.clear(slot);
         self.slots[slot].cache.clear();
+        self.slots[slot].parked = None;
+    }
+
+    /// Takes an idle slot's keys and values out of the context; forgets them where that cannot be and they must leave.
+    fn put_aside(&mut self, slot: usize, must_leave: bool) {
+        let Slot { cache, parked: None, running: None, .. } = &self.slots[slot] else { return };
+        if !cache.is_empty() && !self.park(slot) && must_leave {
+            self.forget(slot);
+        }
+    }
+
+    /// Parks a slot, at the cost of those parked the longest. False when it is too large or cannot be copied.
+    fn park(&mut self, slot: usize) -> bool {
+        let size = self.context.saved_size(slot);
+        if self.has_recurrent_state || size > MOST_PARKED {
+            return false;
+        }
+        let Some(state) = self.context.save(slot) else { return false };
+        let held = |slot: &Slot| slot.parked.as_ref().map_or(0, Vec::len);
+        while self.slots.iter().map(held).sum::<usize>() + size > MOST_PARKED {
+            let parked = (0..self.slots.len()).filter(|&slot| self.slots[slot].parked.is_some());
+            let Some(oldest) = parked.min_by_key(|&slot| self.slots[slot].last_used) else { break };
+            self.forget(oldest);
+        }
+        self.context.clear(slot);
+        self.slots[slot].parked = Some(state);
+        true
+    }
+
+    fn bring_back(&mut self, slot: usize, state: &[u8]) {
+        if !self.context.restore(slot, state) {
+            self.forget(slot);
+        }
     }
 
     /// Computes one batch and draws the tokens it yields.
@@ -268,7 +324,10 @@ impl Worker {
     /// Reservations should make this impossible; idle caches are given up before anybody fails.
     fn make_room_or_fail(&mut self, parts: &[Part]) {
         let idle: Vec<usize> = (0..self.slots.len())
-            .filter(|&slot| self.slots[slot].running.is_none() && !self.slots[slot].cache.is_empty())
+            .filter(|&slot| {
+                let Slot { cache, parked, running, .. } = &self.slots[slot];
+                running.is_none() && parked.is_none() && !cache.is_empty()
+            })
             .collect();
         if idle.is_empty() {
             self.fail(parts, "the KV cache has no room");

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Literal, Self, TypedDict, final
 
+from tabagent_model.facts import EngineFacts, ModelFacts
+
 __all__ = [
     "Completion",
     "CpuVariant",
@@ -19,6 +21,7 @@ __all__ = [
     "_probe",
     "_runtime_library_name",
     "cpu_variants",
+    "detect_model",
     "estimate_memory",
     "hardware",
     "read_gguf",
@@ -150,6 +153,39 @@ def estimate_memory(path: str | PathLike[str], context_length: int | None = None
 
     Raises:
         ModelError: As ``read_gguf``.
+    """
+
+def detect_model(
+    source: str | PathLike[str],
+    auth_token: str | None = None,
+    *,
+    endpoint: str | None = None,
+    context_length: int | None = None,
+    engines: Sequence[EngineFacts] | None = None,
+    available_memory: int | None = None,
+    onnx_use_rust: bool = False,
+    litert_use_rust: bool = False,
+) -> ModelFacts:
+    """Say what a model is and which engines can run it, best first. Nothing is loaded, run or trusted.
+
+    Args:
+        source: A file, a folder, or a repository of the hub: ``org/name``, ``org/name:Q4_K_M``, ``hf.co/org/name``, an
+            address. What exists on disk is meant first. For a repository one request is sent.
+        auth_token: Sent to the hub and to nobody else.
+        endpoint: The hub; ``HF_ENDPOINT`` or huggingface.co when None.
+        context_length: Tokens that memory is planned for; None as in ``PyModel.load``.
+        engines: Engines of this installation; None means this wheel alone.
+        available_memory: Bytes; what is free now when None.
+        onnx_use_rust: Whether an engine in Rust comes first for ONNX models.
+        litert_use_rust: Whether an engine in Rust comes first for LiteRT's formats.
+
+    Raises:
+        ModelNotFound: Nothing there.
+        UnknownModel: Neither a path nor a model of the hub, or the repository holds no such file.
+        WrongFormat: A file that is not what it seems, or a folder without a model.
+        CorruptModel: A file that contradicts itself, ends early, or exceeds every sane limit.
+        ModelRefused: A model that would read other files.
+        HubError: The hub does not know it, keeps it back, or does not answer.
     """
 
 @final

@@ -7,8 +7,12 @@ from typing import Any
 
 # ModelError
 #  ├─ ModelNotFound (FileNotFoundError)   no file there
-#  ├─ NotGguf                             another kind of file, a directory, a pipe
-#  ├─ CorruptModel                        a GGUF file that contradicts itself or ends early
+#  ├─ WrongFormat                         not what its name says, or no model     details: format, reason
+#  │   └─ NotGguf                         another kind of file, a directory, a pipe
+#  ├─ CorruptModel                        a file that contradicts itself or ends early
+#  ├─ ModelRefused                        it would read other files or run code
+#  ├─ UnknownModel (ValueError)           neither a path nor a model of the hub   details: name, reason
+#  ├─ HubError (ConnectionError)          details: endpoint, repository, reason, status
 #  ├─ UnknownArchitecture                 llama.cpp does not implement it        details: architecture
 #  ├─ InsufficientMemory (MemoryError)    it would not fit     details: needed_bytes, available_bytes
 #  ├─ LibraryLoadError                    the CPU module cannot be used
@@ -38,12 +42,28 @@ class ModelNotFound(ModelError, FileNotFoundError):
     """No file there."""
 
 
-class NotGguf(ModelError):
-    """Something is there, but it is no GGUF file. Details: ``reason``."""
+class WrongFormat(ModelError):
+    """Something is there, but not a file of that format. Details: ``format``, ``reason``."""
+
+
+class NotGguf(WrongFormat):
+    """Something is there, but it is no GGUF file."""
 
 
 class CorruptModel(ModelError):
-    """A GGUF file that contradicts itself or ends early. Details: ``reason``."""
+    """A file that contradicts itself or ends early. Details: ``reason``."""
+
+
+class ModelRefused(ModelError):
+    """A file that would read other files or run code. Details: ``reason``."""
+
+
+class UnknownModel(ModelError, ValueError):
+    """Neither a path nor a model of the hub. Details: ``name``, ``reason``."""
+
+
+class HubError(ModelError, ConnectionError):
+    """The hub did not describe the model. Details: ``endpoint``, ``repository``, ``reason``, ``status``."""
 
 
 class UnknownArchitecture(ModelError):

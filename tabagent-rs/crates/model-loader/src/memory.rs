@@ -1,13 +1,14 @@
 //! How much memory a model will need, from its header alone.
 
-use crate::header::GgufHeader;
+use crate::config::CacheShape;
+use crate::gguf::GgufHeader;
 
 /// Bytes of one key or value element in the KV cache (half floats).
 const KV_ELEMENT: u64 = 2;
 /// llama.cpp rounds the cache up to this many tokens.
 const KV_STEP: u64 = 256;
 /// Tokens in one decode; intermediate results are that many rows.
-pub(crate) const BATCH: u32 = 512;
+pub const BATCH: u32 = 512;
 const FLOAT: u64 = 4;
 /// Rows of embedding width that are alive at once while a layer is computed, attention and feed-forward included.
 const LIVE_ROWS: u64 = 12;
@@ -30,6 +31,15 @@ impl MemoryPlan {
     pub fn total(&self) -> u64 {
         self.weights.saturating_add(self.kv_cache).saturating_add(self.workspace)
     }
+
+    /// The largest context length, a multiple of 256, with which a model planned for `planned` tokens takes no more than
+    /// `available` bytes; `None` where even a short one is too long.
+    pub fn fitting_context(&self, planned: u64, available: u64) -> Option<u64> {
+        let rest = available.checked_sub(self.weights.saturating_add(self.workspace))?;
+        let tokens = u128::from(rest) * u128::from(planned) / u128::from(self.kv_cache.max(1));
+        let tokens = u64::try_from(tokens).unwrap_or(u64::MAX) / KV_STEP * KV_STEP;
+        (tokens >= 2 * KV_STEP).then_some(tokens)
+    }
 }
 
 /// Memory for a model with a KV cache of `context_length` tokens shared by `sequences`. Errs on the large side.
@@ -48,16 +58,22 @@ pub fn estimate(header: &GgufHeader, context_length: u32, sequences: u32) -> Mem
     }
 }
 
+/// Memory for weights of `bytes` whose KV cache has `shape`; half floats in both.
+pub(crate) fn of_weights(bytes: u64, shape: Option<CacheShape>, context_length: u64) -> MemoryPlan {
+    let kv_cache = shape.map_or(0, |CacheShape { layers, heads, width }| {
+        [2, layers, heads, width, KV_ELEMENT, context_length]
+            .iter()
+            .fold(1, |product: u64, &n| product.saturating_mul(n))
+    });
+    MemoryPlan { weights: bytes, kv_cache, workspace: FIXED.saturating_add(bytes / 10) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::header::GgufHeader;
 
     fn smollm2() -> GgufHeader {
         GgufHeader {
-            version: 3,
-            architecture: "llama".into(),
-            name: None,
             context_length: 8192,
             embedding_length: 576,
             block_count: 30,
@@ -67,10 +83,8 @@ mod tests {
             key_length: 64,
             value_length: 64,
             vocab_size: 49_152,
-            file_type: Some(3),
-            quantisation: Some("Q4_1"),
             file_size: 98_362_432,
-            has_chat_template: true,
+            ..GgufHeader::default()
         }
     }
 

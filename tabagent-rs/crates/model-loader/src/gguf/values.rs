@@ -1,17 +1,23 @@
 //! The key-value section of a GGUF header.
 
-use super::reader::{Defect, Read_, Reader};
+use crate::error::{Defect, Parsed, corrupt};
+use crate::reader::Reader;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 /// More than any real model by far; a limit on what a bad file can make us keep.
-const MOST_VALUES: u64 = 10_000;
+const MOST_VALUES: u64 = 65_536;
 const LONGEST_KEY: u64 = 65_535;
+const LONGEST_STRING: u64 = 16 << 20;
+const LONGEST_ARRAY: u64 = 1 << 24;
 /// Longer strings (chat templates) are noted, not kept.
 const LONGEST_KEPT_STRING: u64 = 4096;
 /// Longer arrays (vocabularies) are counted, not kept.
 const LONGEST_KEPT_ARRAY: u64 = 1024;
 const DEFAULT_ALIGNMENT: u64 = 32;
+const LARGEST_ALIGNMENT: u64 = 4096;
+/// Bytes of all kept keys and values together.
+const MOST_KEPT: usize = 8 << 20;
 const SMALLEST_VALUE: u64 = 8 + 1 + 4 + 1;
 
 #[derive(Debug)]
@@ -25,22 +31,36 @@ enum Value {
     Other,
 }
 
+impl Value {
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Value::Numbers(numbers) => numbers.len() * size_of::<u64>(),
+            Value::Text(text) => text.len(),
+            Value::Array(_) | Value::Other => 0,
+        }
+    }
+}
+
 /// The values of a header by key.
 #[derive(Debug)]
 pub(super) struct Values(BTreeMap<String, Value>);
 
 impl Values {
-    pub(super) fn read<R: Read + Seek>(reader: &mut Reader<R>, count: u64) -> Read_<Self> {
+    pub(super) fn read<R: Read + Seek>(reader: &mut Reader<R>, count: u64) -> Parsed<Self> {
         if count > MOST_VALUES || count > reader.left() / SMALLEST_VALUE {
-            return Err(Defect::Corrupt(format!("it announces {count} values")));
+            return corrupt(format!("it announces {count} values"));
         }
-        let mut values = BTreeMap::new();
+        let (mut values, mut kept) = (BTreeMap::new(), 0);
         for _ in 0..count {
             let key = reader.string("a key", LONGEST_KEY)?;
             let kind = reader.u32()?;
             let value = read_value(reader, kind, &key)?;
+            kept += key.len() + value.kept_bytes();
+            if kept > MOST_KEPT {
+                return corrupt("its values are impossibly long");
+            }
             if values.insert(key.clone(), value).is_some() {
-                return Err(Defect::Corrupt(format!("the key {key:?} appears twice")));
+                return corrupt(format!("the key {key:?} appears twice"));
             }
         }
         Ok(Self(values))
@@ -80,12 +100,12 @@ impl Values {
     }
 
     /// Alignment of the tensor data in bytes.
-    pub(super) fn alignment(&self) -> Read_<u64> {
+    pub(super) fn alignment(&self) -> Parsed<u64> {
         match self.number("general.alignment") {
-            None if self.has("general.alignment") => Err(Defect::Corrupt("general.alignment is no number".into())),
+            None if self.has("general.alignment") => corrupt("general.alignment is no number"),
             None => Ok(DEFAULT_ALIGNMENT),
-            Some(alignment) if alignment.is_power_of_two() && alignment <= u64::from(u32::MAX) => Ok(alignment),
-            Some(alignment) => Err(Defect::Corrupt(format!("general.alignment is {alignment}"))),
+            Some(alignment @ 8..=LARGEST_ALIGNMENT) if alignment.is_power_of_two() => Ok(alignment),
+            Some(alignment) => corrupt(format!("general.alignment is {alignment}")),
         }
     }
 }
@@ -111,10 +131,10 @@ fn scalar(kind: u32) -> Option<(u64, bool, bool)> {
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
-fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str) -> Read_<Value> {
+fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str) -> Parsed<Value> {
     match kind {
         STRING => {
-            let length = reader.u64()?;
+            let length = string_length(reader)?;
             if length <= LONGEST_KEPT_STRING {
                 return reader.text(length).map(Value::Text);
             }
@@ -125,8 +145,15 @@ fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str) -> R
         _ => match scalar(kind) {
             Some((width, true, signed)) => Ok(number(reader.integer(width, signed)?)),
             Some((width, false, _)) => reader.skip(width).map(|()| Value::Other),
-            None => Err(Defect::Corrupt(format!("the value {key:?} has the unknown type {kind}"))),
+            None => corrupt(format!("the value {key:?} has the unknown type {kind}")),
         },
+    }
+}
+
+fn string_length<R: Read + Seek>(reader: &mut Reader<R>) -> Parsed<u64> {
+    match reader.u64()? {
+        length if length > LONGEST_STRING && length <= reader.left() => corrupt(format!("a string of {length} bytes")),
+        length => Ok(length),
     }
 }
 
@@ -134,22 +161,25 @@ fn number(value: i128) -> Value {
     u64::try_from(value).map_or(Value::Other, |number| Value::Numbers(vec![number]))
 }
 
-fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str) -> Read_<Value> {
+fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str) -> Parsed<Value> {
     let kind = reader.u32()?;
     let length = reader.u64()?;
     let too_long = || Defect::Corrupt(format!("the array {key:?} announces {length} entries"));
+    if length > LONGEST_ARRAY {
+        return Err(too_long());
+    }
     if kind == STRING {
         if length > reader.left() / 8 {
             return Err(too_long());
         }
         for _ in 0..length {
-            let bytes = reader.u64()?;
+            let bytes = string_length(reader)?;
             reader.skip(bytes)?;
         }
         return Ok(Value::Array(length));
     }
     let Some((width, is_integer, signed)) = scalar(kind) else {
-        return Err(Defect::Corrupt(format!("the array {key:?} has entries of the unknown type {kind}")));
+        return corrupt(format!("the array {key:?} has entries of the unknown type {kind}"));
     };
     if length > reader.left() / width {
         return Err(too_long());
@@ -158,6 +188,6 @@ fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str) -> Read_<Value>
         reader.skip(length * width)?;
         return Ok(Value::Array(length));
     }
-    let numbers = (0..length).map(|_| reader.integer(width, signed)).collect::<Read_<Vec<_>>>()?;
+    let numbers = (0..length).map(|_| reader.integer(width, signed)).collect::<Parsed<Vec<_>>>()?;
     Ok(Value::Numbers(numbers.into_iter().map(|number| u64::try_from(number).unwrap_or(0)).collect()))
 }

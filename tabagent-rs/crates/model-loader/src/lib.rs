@@ -1,0 +1,62 @@
+//! What a model is and what can run it.
+//!
+//! [`detect`] looks at a file, a folder or a repository of the hub; [`rank`] says which engines can run it. Nothing here
+//! trusts a byte: readers check every length against what is left, keep little, and run nothing.
+#![forbid(unsafe_code)]
+
+mod archive;
+mod bitnet;
+mod config;
+mod detection;
+mod error;
+mod file;
+pub mod gguf;
+mod hub;
+mod local;
+mod memory;
+mod model_type;
+mod names;
+mod onnx;
+mod package;
+mod reader;
+mod reference;
+mod routing;
+mod safetensors;
+mod task;
+
+pub use detection::{Detection, Obstacle};
+pub use error::{Defect, Error, Parsed, Result};
+pub use hub::{DEFAULT_ENDPOINT, Hub};
+pub use local::default_context_length;
+pub use memory::{BATCH, MemoryPlan, estimate};
+pub use model_type::ModelType;
+pub use names::{escapes, unportable};
+pub use onnx::OnnxModel;
+pub use package::{Entry, Package, find};
+pub use reference::Reference;
+pub use routing::{Candidate, Circumstances, Engine, Language, rank};
+pub use safetensors::SafetensorsHeader;
+
+use std::path::Path;
+
+/// Describes a model: a file, a folder, or a repository of the hub.
+///
+/// A path that exists is meant before a repository of the same name. `context_length` is what memory is planned for.
+///
+/// # Errors
+/// [`Error`]: nothing there, damaged, refused, or no answer.
+pub fn detect(source: &str, hub: &Hub, context_length: Option<u32>) -> Result<Detection> {
+    let path = Path::new(source);
+    if path.exists() {
+        return local::detect(path, None, context_length);
+    }
+    let looks_like_a_path = path.is_absolute() || source.starts_with('.') || source.contains('\\');
+    match Reference::parse(source, &hub.endpoint) {
+        Ok(reference) if !looks_like_a_path => Ok(Detection { source: source.to_owned(), ..hub.detect(&reference)? }),
+        _ if looks_like_a_path || ModelType::by_name(source) != ModelType::Unknown => {
+            Err(Error::NotFound { path: path.to_owned() })
+        }
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::NotFound { path: path.to_owned() }),
+    }
+}

@@ -1,0 +1,309 @@
+//! Which files of a folder or repository are the model: its entry, what belongs to it, and what is missing.
+
+use crate::model_type::ModelType;
+use crate::names;
+use std::collections::BTreeSet;
+
+/// A file of a folder or repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its path from the folder, with `/`
+    pub path: String,
+    /// Bytes, where known
+    pub size: Option<u64>,
+    /// Hash of its content, where known
+    pub sha256: Option<String>,
+}
+
+/// The files of one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// What kind of model it is
+    pub model_type: ModelType,
+    /// The file that an engine opens, or whose folder it opens
+    pub entry: String,
+    /// Everything that belongs to it, the entry first
+    pub files: Vec<Entry>,
+    /// A vision projector among them
+    pub projector: Option<String>,
+    /// Files that should be there and are not
+    pub missing: Vec<String>,
+}
+
+/// Quantisations people mean when they name none, best compromise first.
+const PREFERRED: [&str; 6] = ["Q4_K_M", "Q4_0", "Q4_K_S", "Q5_K_M", "Q8_0", "F16"];
+
+/// Finds the model among `entries`. `wanted` is a quantisation such as `Q4_K_M`, or part of a file's name.
+///
+/// # Errors
+/// What is not there, or cannot be written to every disk.
+pub fn find(entries: &[Entry], wanted: Option<&str>) -> Result<Package, String> {
+    if let Some((entry, why)) = entries.iter().find_map(|entry| Some((entry, names::escapes(&entry.path)?))) {
+        return Err(format!("it names a file {:?}: {why}", entry.path));
+    }
+    let mut sorted: Vec<&Entry> = entries.iter().collect();
+    sorted.sort_by_key(|entry| (entry.path.matches('/').count(), entry.path.as_str()));
+    let finders = [genai, gguf, safetensors, litert, onnx, saved_model, pytorch];
+    let found = finders.iter().find_map(|find| find(&sorted, wanted));
+    let Some(package) = found else {
+        return Err(match wanted {
+            Some(wanted) if find_any(&finders, &sorted) => {
+                let choices = choices(&sorted).into_iter().collect::<Vec<_>>().join(", ");
+                format!("it has no {wanted}; it has: {choices}")
+            }
+            _ => "it holds no model that we know".into(),
+        });
+    };
+    check_names(&package)?;
+    Ok(package)
+}
+
+type Finder = fn(&[&Entry], Option<&str>) -> Option<Package>;
+
+fn find_any(finders: &[Finder], entries: &[&Entry]) -> bool {
+    finders.iter().any(|find| find(entries, None).is_some())
+}
+
+/// Names of the files that one can ask for.
+fn choices(entries: &[&Entry]) -> BTreeSet<String> {
+    let named = entries.iter().filter(|entry| ModelType::by_name(&entry.path) != ModelType::Unknown);
+    named.filter(|entry| !is_projector(&entry.path)).map(|entry| file_name(&entry.path).to_owned()).take(40).collect()
+}
+
+fn check_names(package: &Package) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for entry in &package.files {
+        if let Some(why) = names::unportable(&entry.path) {
+            return Err(format!("it needs a file {:?}: {why}", entry.path));
+        }
+        if !seen.insert(entry.path.to_lowercase()) {
+            return Err(format!("it has two files {:?} that differ only in case", entry.path));
+        }
+    }
+    Ok(())
+}
+
+// ------------------------------------------------------------------------------------------------ kinds
+
+fn genai(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    let is_config = |entry: &&&Entry| file_name(&entry.path) == "genai_config.json";
+    let of_choice = |entry: &&&Entry| wanted.is_none_or(|wanted| folder(&entry.path).contains(wanted));
+    let config = entries.iter().filter(is_config).find(of_choice)?;
+    let files = with_siblings(entries, config, |_| true);
+    Some(Package { model_type: ModelType::OnnxGenai, files, ..package(config) })
+}
+
+fn gguf(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    let all: Vec<&Entry> =
+        entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == ModelType::Gguf).collect();
+    let (projectors, models): (Vec<&Entry>, Vec<&Entry>) = all.into_iter().partition(|entry| is_projector(&entry.path));
+    // The first part stands for the whole.
+    let whole: Vec<&Entry> =
+        models.iter().copied().filter(|entry| split(&entry.path).is_none_or(|part| part.number == 1)).collect();
+    let chosen = choose(&whole, wanted).or_else(|| {
+        let part = models.iter().copied().find(|entry| split(&entry.path).is_some())?;
+        (whole.is_empty() && wanted.is_none()).then_some(part)
+    })?;
+    let mut files = vec![chosen.clone()];
+    let mut missing = Vec::new();
+    if let Some(part) = split(&chosen.path) {
+        for number in 1..=part.count {
+            let name = part.name(number);
+            match models.iter().find(|entry| entry.path == name) {
+                Some(entry) if name != chosen.path => files.push((*entry).clone()),
+                Some(_) => {}
+                None => missing.push(name),
+            }
+        }
+    }
+    let beside = |entry: &&&Entry| folder(&entry.path) == folder(&chosen.path);
+    let projector = choose(&projectors.iter().filter(beside).copied().collect::<Vec<_>>(), Some("F16"))
+        .or_else(|| projectors.iter().find(beside).copied());
+    files.extend(projector.cloned());
+    Some(Package {
+        model_type: ModelType::Gguf,
+        files,
+        missing,
+        projector: projector.map(|entry| entry.path.clone()),
+        ..package(chosen)
+    })
+}
+
+fn safetensors(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    weights(entries, wanted, ModelType::Safetensors, "safetensors")
+}
+
+fn pytorch(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    weights(entries, wanted, ModelType::PyTorch, "bin")
+}
+
+/// Weights in one file or in shards with an index, and the configuration beside them.
+fn weights(entries: &[&Entry], wanted: Option<&str>, model_type: ModelType, extension: &str) -> Option<Package> {
+    let of_kind = |entry: &&&Entry| {
+        ModelType::by_name(&entry.path) == model_type && !file_name(&entry.path).starts_with("adapter_model")
+    };
+    let all: Vec<&Entry> = entries.iter().filter(of_kind).copied().collect();
+    let first = match wanted {
+        Some(_) => choose(&all, wanted)?,
+        None => *all.iter().find(|entry| file_name(&entry.path).starts_with("model")).or(all.first())?,
+    };
+    let shards: Vec<&Entry> = match shard(&first.path, extension) {
+        Some(of) => {
+            all.iter().copied().filter(|entry| shard(&entry.path, extension).is_some_and(|it| it.same(&of))).collect()
+        }
+        None => vec![first],
+    };
+    let missing = shard(&first.path, extension).map_or_else(Vec::new, |of| {
+        let names = (1..=of.count).map(|number| of.name(number));
+        names.filter(|name| !shards.iter().any(|entry| entry.path == *name)).collect()
+    });
+    let mut files: Vec<Entry> = shards.into_iter().cloned().collect();
+    files.extend(configuration(entries, folder(&first.path)).cloned());
+    Some(Package { model_type, files, missing, ..package(first) })
+}
+
+fn litert(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    let of = |model_type| {
+        let all: Vec<&Entry> =
+            entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == model_type).collect();
+        let chosen = choose(&all, wanted)?;
+        Some(Package { model_type, ..package(chosen) })
+    };
+    of(ModelType::LitertLm).or_else(|| of(ModelType::Task)).or_else(|| of(ModelType::Tflite))
+}
+
+fn onnx(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
+    let all: Vec<&Entry> =
+        entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == ModelType::Onnx).collect();
+    let chosen = match wanted {
+        Some(_) => choose(&all, wanted)?,
+        None => *all.iter().find(|entry| file_name(&entry.path) == "model.onnx").or(all.first())?,
+    };
+    let stem = chosen.path.strip_suffix(".onnx").unwrap_or(&chosen.path);
+    let is_data = |entry: &&&Entry| {
+        let rest = entry.path.strip_prefix(stem);
+        rest.is_some_and(|rest| rest.starts_with(".onnx_data") || rest.starts_with(".onnx.data") || rest == ".data")
+    };
+    let mut files = vec![chosen.clone()];
+    files.extend(entries.iter().filter(is_data).map(|entry| (*entry).clone()));
+    files.extend(configuration(entries, folder(&chosen.path)).cloned());
+    if !folder(&chosen.path).is_empty() {
+        files.extend(configuration(entries, "").cloned());
+    }
+    Some(Package { model_type: ModelType::Onnx, files, ..package(chosen) })
+}
+
+fn saved_model(entries: &[&Entry], _wanted: Option<&str>) -> Option<Package> {
+    let is_one = |entry: &&&Entry| ModelType::by_name(&entry.path) == ModelType::TensorFlow;
+    let graph = entries.iter().find(is_one)?;
+    let is_whole_folder = file_name(&graph.path) == "saved_model.pb";
+    let files = with_siblings(entries, graph, |path| is_whole_folder && path.contains("variables/"));
+    Some(Package { model_type: ModelType::TensorFlow, files, ..package(graph) })
+}
+
+// ---------------------------------------------------------------------------------------------- helpers
+
+fn package(entry: &Entry) -> Package {
+    Package {
+        model_type: ModelType::Unknown,
+        entry: entry.path.clone(),
+        files: vec![entry.clone()],
+        projector: None,
+        missing: Vec::new(),
+    }
+}
+
+/// The entry and the files of its folder and below for which `belongs` holds.
+fn with_siblings(entries: &[&Entry], entry: &Entry, belongs: impl Fn(&str) -> bool) -> Vec<Entry> {
+    let beside = |other: &&&Entry| {
+        let rest = other.path.strip_prefix(folder(&entry.path));
+        other.path != entry.path && rest.is_some_and(&belongs)
+    };
+    std::iter::once(entry).chain(entries.iter().filter(beside).copied()).cloned().collect()
+}
+
+/// What an engine reads beside the weights; never code, never pickles.
+fn configuration<'a>(entries: &'a [&Entry], in_folder: &'a str) -> impl Iterator<Item = &'a Entry> {
+    const KINDS: [&str; 5] = [".json", ".txt", ".model", ".jinja", ".tiktoken"];
+    let is_one = move |path: &str| folder(path) == in_folder && KINDS.iter().any(|end| path.ends_with(end));
+    entries.iter().copied().filter(move |entry| is_one(&entry.path))
+}
+
+fn choose<'a>(entries: &[&'a Entry], wanted: Option<&str>) -> Option<&'a Entry> {
+    let by_tag = |tag: &str| entries.iter().copied().find(|entry| has_tag(&entry.path, tag));
+    match wanted {
+        Some(wanted) => {
+            let named = |entry: &&Entry| entry.path == wanted || file_name(&entry.path) == wanted;
+            entries.iter().copied().find(named).or_else(|| by_tag(wanted))
+        }
+        None => PREFERRED.iter().find_map(|tag| by_tag(tag)).or_else(|| entries.first().copied()),
+    }
+}
+
+/// Whether `tag` stands in the path as a word, in any case.
+fn has_tag(path: &str, tag: &str) -> bool {
+    let (path, tag) = (path.to_ascii_lowercase(), tag.to_ascii_lowercase());
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !tag.is_empty()
+        && path.match_indices(&tag).any(|(at, _)| {
+            let before = path[..at].chars().next_back();
+            let after = path[at + tag.len()..].chars().next();
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        })
+}
+
+fn is_projector(path: &str) -> bool {
+    file_name(path).to_ascii_lowercase().contains("mmproj")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The folder with its `/`; empty for the outermost.
+fn folder(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| &path[..=at])
+}
+
+/// A numbered part of a model: `NAME-00001-of-00003.EXT`.
+struct Part<'a> {
+    stem: &'a str,
+    end: &'a str,
+    number: u32,
+    count: u32,
+    digits: usize,
+}
+
+/// More parts than any real model has.
+const MOST_PARTS: u32 = 2000;
+
+impl<'a> Part<'a> {
+    fn of(path: &'a str, extension: &str) -> Option<Self> {
+        let end_at = path.len().checked_sub(extension.len() + 1)?;
+        let end = path.get(end_at..).filter(|end| end[1..].eq_ignore_ascii_case(extension))?;
+        let (rest, count) = path[..end_at].rsplit_once("-of-")?;
+        let (stem, number) = rest.rsplit_once('-')?;
+        let (digits, number, total) = (number.len(), number.parse().ok()?, count.parse().ok()?);
+        (total <= MOST_PARTS && count.len() == digits).then_some(Self { stem, end, number, count: total, digits })
+    }
+
+    fn name(&self, number: u32) -> String {
+        let Self { stem, end, count, digits, .. } = self;
+        format!("{stem}-{number:0digits$}-of-{count:0digits$}{end}")
+    }
+
+    fn same(&self, other: &Part<'_>) -> bool {
+        self.stem == other.stem && self.count == other.count
+    }
+}
+
+fn split(path: &str) -> Option<Part<'_>> {
+    Part::of(path, "gguf")
+}
+
+fn shard<'a>(path: &'a str, extension: &str) -> Option<Part<'a>> {
+    Part::of(path, extension)
+}
+
+#[cfg(test)]
+mod tests;
