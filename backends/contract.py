@@ -21,8 +21,7 @@ class EngineDescriptor:
     """An engine as data: the registry, the router, ``hello`` and the docs read this and nothing else.
 
     ``engine`` is ``"module:Class"``, imported only in a worker. ``requires`` are the modules it needs;
-    ``install_hint`` is the command that provides them. ``memory_estimate`` is ``"module:function"``, called with
-    ``(path, context_length)`` and returning bytes; without one, the size of the file is taken.
+    ``install_hint`` is the command that provides them. ``formats`` are names of ``tabagent_model``'s kinds of models.
     ``uses_cpu_variants``: its ``LoadRequest`` names the ggml CPU variant that was found to run here.
     """
 
@@ -34,7 +33,6 @@ class EngineDescriptor:
     capabilities: tuple[str, ...]
     requires: tuple[str, ...]
     install_hint: str
-    memory_estimate: str = ""
     uses_cpu_variants: bool = False
 
 

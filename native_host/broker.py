@@ -17,10 +17,15 @@ from functools import partial
 from pathlib import Path
 
 from backends.registry import descriptors
+from native_host.core.engine_choice import EngineChoice
 from native_host.core.handler_router import HandlerRouter
 from native_host.core.inference_service import InferenceService
+from native_host.core.library_service import LibraryService
 from native_host.core.machine import Machine
-from native_host.core.model_library import ModelLibrary
+from native_host.core.model_detection import ModelDetection
+from native_host.core.model_library.hub_cache import HubCache
+from native_host.core.model_library.library import ModelLibrary
+from native_host.core.model_library.pull import Puller
 from native_host.core.model_manager import ModelManager
 from native_host.core.model_service import ModelService
 from native_host.core.system_service import SystemService
@@ -59,10 +64,12 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         engines = descriptors()
-        library = ModelLibrary(settings.model_dirs)
+        library = ModelLibrary(settings.model_dirs, settings.tool_model_dirs, settings.ollama_dir)
+        detection = ModelDetection(settings, engines)
         machine = Machine()
         launch = partial(launch_worker, cancel_grace_s=settings.cancel_grace_s)
-        self._models = ModelManager(settings, library, machine, engines, launch)
+        self._models = ModelManager(settings, library, EngineChoice(detection, engines), machine, launch)
+        self._puller = Puller(detection, HubCache.shared)
         self._router = HandlerRouter(
             SystemService(
                 settings=settings,
@@ -72,7 +79,8 @@ class Broker:
                 engines=engines,
                 count_clients=lambda: len(self._server.sessions),
             ),
-            ModelService(library, self._models),
+            LibraryService(library, detection, self._puller, self._models),
+            ModelService(self._models),
             InferenceService(settings, self._models),
         )
         self._stop = asyncio.Event()
@@ -93,11 +101,12 @@ class Broker:
             if self._stop.is_set() or self._is_idle():
                 break
         await self._server.stop()
+        await self._puller.close()
         await self._models.close()
         log.info("ended")
 
     def _is_idle(self) -> bool:
-        return not self._server.sessions and not self._models.models
+        return not self._server.sessions and not self._models.models and not self._puller.is_busy
 
     async def _wait_until_idle(self) -> None:
         """Return when told to stop, or after ``idle_exit_s`` without a client and without a model."""

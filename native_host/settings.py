@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from native_host import __version__
 
+_HOME = Path("~").expanduser()
 _MAX_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
 
 
@@ -28,6 +29,12 @@ class Settings:
     cache_dir: Path
     runtime_dir: Path
     model_dirs: tuple[Path, ...] = ()
+    tool_model_dirs: tuple[Path, ...] = (
+        _HOME / ".lmstudio" / "models",
+        _HOME / ".cache" / "lm-studio" / "models",
+        _HOME / ".cache" / "llama.cpp",
+    )
+    ollama_dir: Path = _HOME / ".ollama" / "models"
     extension_ids: tuple[str, ...] = ()
     default_model: str = "smollm2-135m"
     keep_alive_s: float = 300.0
@@ -39,6 +46,9 @@ class Settings:
     memory_limit_mb: int = 0
     threads: int = 0
     parallel: int = 4
+    hub_endpoint: str = "https://huggingface.co"
+    onnx_use_rust: bool = False
+    litert_use_rust: bool = False
     log_level: str = "INFO"
 
     @property
@@ -67,6 +77,8 @@ class Settings:
             for field in fields(cls)
             if (text := environ.get(variable := f"TABAGENT_{field.name.upper()}"))
         }
+        if "hub_endpoint" not in values and environ.get("HF_ENDPOINT"):
+            values["hub_endpoint"] = environ["HF_ENDPOINT"]
         values.update(_default_dirs(set(_DIRECTORIES) - values.keys()))
         return cls(**values)  # type: ignore[arg-type]  # every value was parsed by its field's type
 
@@ -77,23 +89,24 @@ def environment() -> Mapping[str, str]:
 
 
 _DIRECTORIES = ("config_dir", "data_dir", "state_dir", "cache_dir", "runtime_dir")
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_PARSERS: dict[str, tuple[Callable[[str], object], str]] = {
+    "float": (float, "a number"),
+    "int": (int, "a whole number"),
+    "bool": (lambda text: _BOOLEANS[text.lower()], "true or false"),
+    "Path": (lambda text: Path(text).expanduser(), "a path"),
+    "tuple[Path, ...]": (lambda text: tuple(Path(it).expanduser() for it in text.split(os.pathsep) if it), "paths"),
+    "tuple[str, ...]": (lambda text: tuple(part for part in text.split(",") if part), "names"),
+    "str": (str, "text"),
+}
 
 
 def _parse(variable: str, kind: str, text: str) -> object:
+    parse, what = _PARSERS[kind]
     try:
-        if kind == "float":
-            return float(text)
-        if kind == "int":
-            return int(text)
-    except ValueError as error:
-        raise ValueError(f"{variable} must be a number, not {text!r}") from error
-    if kind == "Path":
-        return Path(text).expanduser()
-    if kind == "tuple[Path, ...]":
-        return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
-    if kind == "tuple[str, ...]":
-        return tuple(part for part in text.split(",") if part)
-    return text
+        return parse(text)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{variable} must be {what}, not {text!r}") from error
 
 
 def _runtime_dir_of_last_resort() -> Path:

@@ -6,7 +6,6 @@ In CI (``CI=true``) something that is missing is a failure; in a developer's run
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tabagent_chaos import chaos_file
 from tabagent_harness import HostProcess
 
 IN_CI = os.environ.get("CI") == "true"
@@ -43,6 +43,9 @@ class Installation:
             **{name: value for name, value in os.environ.items() if not name.startswith("TABAGENT_")},
             **folders,
             "TABAGENT_MODEL_DIRS": str(self.models),
+            "TABAGENT_TOOL_MODEL_DIRS": str(root / "lm-studio"),
+            "TABAGENT_OLLAMA_DIR": str(root / "ollama"),
+            "HF_HOME": str(root / "huggingface"),
             "TABAGENT_IDLE_EXIT_S": "1",
             "TABAGENT_LOG_LEVEL": "DEBUG",
             **{f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()},
@@ -54,8 +57,7 @@ class Installation:
 
     def chaos_model(self, name: str = "chaos", **order: Any) -> dict[str, str]:
         """A model for the chaos engine that behaves so while loading, as the fields of a request."""
-        path = self.models / f"{name}.gguf"
-        path.write_text(json.dumps(order))
+        (self.models / f"{name}.gguf").write_bytes(chaos_file(order))
         return {"model": name, "engine": "chaos"}
 
     def broker_pid(self) -> int:

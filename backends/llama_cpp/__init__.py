@@ -11,6 +11,5 @@ DESCRIPTOR = EngineDescriptor(
     capabilities=("streaming", "cancel", "concurrent", "prefix_cache", "seed", "stop", "tokenize"),
     requires=("tabagent_model",),
     install_hint="make wheel",
-    memory_estimate="tabagent_model:estimate_memory",
     uses_cpu_variants=True,
 )

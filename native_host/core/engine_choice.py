@@ -1,48 +1,76 @@
-"""A model's format and the user's preference → the engine that serves it: engines in Rust first, then Python."""
+"""The user's preference among the engines that Rust ranked for a model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
-from backends.registry import is_available
-from native_host.core.model_library import ModelFile
+from native_host.core.model_detection import ModelDetection
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
+if TYPE_CHECKING:
+    from tabagent_model import EnginePlace, ModelFacts
+
 AUTO = "auto"
+FALLBACK = "fallback"
 
 
-def choose_engine(model: ModelFile, preference: str, engines: Sequence[EngineDescriptor]) -> EngineDescriptor:
-    """The engine for ``model``: the named one, or the first that takes its format and is installed.
+class EngineChoice:
+    """Looks at a model and chooses."""
+
+    def __init__(self, detection: ModelDetection, engines: Sequence[EngineDescriptor]) -> None:
+        self._detection = detection
+        self._engines = engines
+
+    async def choose(
+        self, path: str, preference: str, context_length: int | None
+    ) -> tuple[ModelFacts, list[EngineDescriptor]]:
+        """What the model there is, and the engines to try, in order.
+
+        Raises:
+            TabAgentError: as ``ModelDetection.of_file`` and ``choose_engines``.
+        """
+        facts = await self._detection.of_file(path, context_length)
+        return facts, choose_engines(facts, preference, self._engines)
+
+
+def choose_engines(facts: ModelFacts, preference: str, engines: Sequence[EngineDescriptor]) -> list[EngineDescriptor]:
+    """The engines to try, in order: the named one; the best (``auto``); all that can (``fallback``). Not empty.
 
     Raises:
-        TabAgentError: ``unsupported_format`` or ``engine_unavailable``, with what to install.
+        TabAgentError: what stands in the way of the best one, with what to do about it.
     """
-    fitting = [engine for engine in engines if model.format in engine.formats]
-    if preference != AUTO:
-        named = [engine for engine in engines if engine.name == preference]
-        if not named:
+    by_name = {engine.name: engine for engine in engines}
+    places = [place for backend in (facts["backend"], *facts["alternatives"]) if backend for place in backend.values()]
+    if preference not in (AUTO, FALLBACK):
+        if preference not in by_name:
             raise TabAgentError(
                 ErrorCode.ENGINE_UNAVAILABLE,
-                f"There is no engine {preference[:64]!r}. Engines: {', '.join(e.name for e in engines)}.",
+                f"There is no engine {preference[:64]!r}. Engines: {', '.join(by_name)}.",
                 engine=preference[:64],
                 install_hint="",
             )
-        fitting = [engine for engine in fitting if engine.name == preference]
-    if not fitting:
-        raise TabAgentError(
-            ErrorCode.UNSUPPORTED_FORMAT,
-            f"No engine takes {model.format} ({model.path.name}).",
-            format=model.format,
-            path=str(model.path),
+        places = [place for place in places if place["engine"] == preference]
+    able = [by_name[place["engine"]] for place in places if not place["obstacles"]]
+    if able:
+        return able if preference == FALLBACK else able[:1]
+    raise _refusal(facts, places, by_name)
+
+
+def _refusal(facts: ModelFacts, places: Sequence[EnginePlace], engines: dict[str, EngineDescriptor]) -> TabAgentError:
+    """The first obstacle of the best engine; where no engine takes the format at all, what would work."""
+    kind, path = facts["model_type"], facts["path"] or facts["source"]
+    if facts["obstacles"]:
+        obstacle = facts["obstacles"][0]
+        advice = f" {facts['conversion']}" if facts["conversion"] else ""
+        return TabAgentError(ErrorCode(obstacle["code"]), f"{obstacle['message']}{advice}", path=path, format=kind)
+    if places:
+        obstacle = places[0]["obstacles"][0]
+        engine = places[0]["engine"]
+        hint = engines[engine].install_hint if engine in engines else ""
+        return TabAgentError(
+            ErrorCode(obstacle["code"]), obstacle["message"], engine=engine, install_hint=hint, format=kind, path=path
         )
-    for engine in fitting:
-        if is_available(engine):
-            return engine
-    missing = fitting[0]
-    raise TabAgentError(
-        ErrorCode.ENGINE_UNAVAILABLE,
-        f"The engine {missing.name} for {model.format} is not installed. Install it with: {missing.install_hint}",
-        engine=missing.name,
-        install_hint=missing.install_hint,
-    )
+    advice = facts["conversion"] or f"Engines: {', '.join(engines)}."
+    return TabAgentError(ErrorCode.UNSUPPORTED_FORMAT, f"No engine takes {kind}. {advice}", format=kind, path=path)

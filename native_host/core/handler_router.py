@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from native_host.core.inference_service import InferenceService
+from native_host.core.library_service import LibraryService
 from native_host.core.model_service import ModelService
 from native_host.core.reply import Reply
 from native_host.core.system_service import SystemService
@@ -26,12 +27,18 @@ Handler = Callable[[Any, Reply], Awaitable[Message]]
 class HandlerRouter:
     """Validates a request and hands it to its use case."""
 
-    def __init__(self, system: SystemService, models: ModelService, inference: InferenceService) -> None:
+    def __init__(
+        self, system: SystemService, library: LibraryService, models: ModelService, inference: InferenceService
+    ) -> None:
         self._handlers: dict[str, Handler] = {
             "hello": system.hello,
             "status": system.status,
             "hardware": system.hardware,
-            "list_models": models.list_models,
+            "list_models": library.list_models,
+            "detect_model": library.detect_model,
+            "pull_model": library.pull_model,
+            "remove_model": library.remove_model,
+            "verify_model": library.verify_model,
             "load_model": models.load_model,
             "unload_model": models.unload_model,
             "generate": inference.generate,

@@ -57,7 +57,8 @@ class InferenceService:
                     else:
                         result = event["result"]
         result["timings"]["load_ms"] = load_ms
-        return GenerateResult.model_validate({**result, "model": model.file.name, "engine": model.engine.name})
+        served = {"model": model.file.name, "engine": model.engine.name, "fallbacks": model.fallbacks}
+        return GenerateResult.model_validate({**result, **served})
 
     async def _last_event(self, model: LoadedModel, action: str, fields: dict[str, Any]) -> dict[str, Any]:
         assert model.worker is not None

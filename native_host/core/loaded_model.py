@@ -7,15 +7,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
-from native_host.core.engine_choice import AUTO
-from native_host.core.model_library import ModelFile
+from native_host.core.engine_choice import AUTO, FALLBACK
+from native_host.core.model_library.model_file import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import FOR_EVER, LoadOptions
+from native_host.protocol.messages.results import EngineFallback
+
+if TYPE_CHECKING:
+    from tabagent_model import ModelFacts
 
 
 class State(StrEnum):
@@ -30,9 +34,15 @@ class LoadedModel:
     """Kept by the manager until its worker has ended: ``unloading`` is the task that ends it."""
 
     def __init__(
-        self, file: ModelFile, engine: EngineDescriptor, options: LoadOptions, default_keep_alive_s: float
+        self,
+        file: ModelFile,
+        facts: ModelFacts,
+        engine: EngineDescriptor,
+        options: LoadOptions,
+        default_keep_alive_s: float,
     ) -> None:
         self.file = file
+        self.facts = facts
         self.engine = engine
         self.options = options
         self.state = State.LOADING
@@ -41,6 +51,7 @@ class LoadedModel:
         self.unloading: asyncio.Task[None] | None = None
         self.died = False
         self.info: dict[str, Any] = {}
+        self.fallbacks: list[EngineFallback] = []
         self.load_ms = 0.0
         self.active = 0
         self.last_used = time.monotonic()
@@ -72,7 +83,7 @@ class LoadedModel:
 
     def runs_on(self, engine: str) -> bool:
         """Whether its engine is the one asked for, or none was."""
-        return engine in (AUTO, self.engine.name)
+        return engine in (AUTO, FALLBACK, self.engine.name)
 
     def serves(self, engine: str, options: LoadOptions) -> bool:
         """Whether it is loaded as asked."""

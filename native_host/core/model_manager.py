@@ -11,24 +11,57 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
 from native_host.core.crash_ledger import CrashLedger
-from native_host.core.engine_choice import choose_engine
+from native_host.core.engine_choice import EngineChoice
 from native_host.core.loaded_model import LoadedModel, State
 from native_host.core.machine import Machine
-from native_host.core.model_library import ModelFile, ModelLibrary
+from native_host.core.model_library.library import ModelLibrary
+from native_host.core.model_library.model_file import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import WorkerLauncher
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
+from native_host.protocol.messages.results import EngineFallback
 from native_host.settings import Settings
 
+if TYPE_CHECKING:
+    from tabagent_model import ModelFacts
+
 log = logging.getLogger(__name__)
+
+SPARE_BYTES = 512 * 1024 * 1024
+"""Left to the rest of the machine when a model is admitted."""
+
+ANOTHER_ENGINE_MAY_DO = frozenset(
+    {
+        ErrorCode.UNSUPPORTED_ARCHITECTURE,
+        ErrorCode.ENGINE_UNAVAILABLE,
+        ErrorCode.LOAD_FAILED,
+        ErrorCode.ENGINE_CRASHED,
+        ErrorCode.ENGINE_TIMEOUT,
+        ErrorCode.OUT_OF_MEMORY,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A request for a model: on which engine, how, who waits, and which loaded ones ``suits``."""
+
+    file: ModelFile
+    engine: str
+    options: LoadOptions
+    reply: Reply
+    suits: Callable[[LoadedModel], bool]
+    fallbacks: list[EngineFallback] = field(default_factory=list)
+    """Engines that did not load it."""
 
 
 class ModelManager:
@@ -38,14 +71,14 @@ class ModelManager:
         self,
         settings: Settings,
         library: ModelLibrary,
+        choice: EngineChoice,
         machine: Machine,
-        engines: Sequence[EngineDescriptor],
         launch: WorkerLauncher,
     ) -> None:
         self._settings = settings
         self._library = library
+        self._choice = choice
         self._machine = machine
-        self._engines = engines
         self._launch = launch
         self._models: dict[Path, LoadedModel] = {}
         self._crashes = CrashLedger()
@@ -56,6 +89,10 @@ class ModelManager:
         """What is loaded or loading, by name."""
         return sorted(self._models.values(), key=lambda model: model.file.name)
 
+    def is_known(self, path: Path) -> bool:
+        """Whether the model there is loaded, loading or unloading."""
+        return path in self._models
+
     def is_loaded(self, path: Path) -> bool:
         """Whether the model there is ready."""
         model = self._models.get(path)
@@ -64,9 +101,8 @@ class ModelManager:
     @asynccontextmanager
     async def use(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> AsyncIterator[LoadedModel]:
         """The model, loaded, and kept while the context lasts."""
-        file = self._library.find(name)
-        chosen = choose_engine(file, engine, self._engines)
-        model = await self._obtain(file, chosen, options, reply, lambda it: it.runs_on(engine))
+        file = await self._find(name)
+        model = await self._obtain(Demand(file, engine, options, reply, lambda it: it.runs_on(engine)))
         try:
             yield model
         finally:
@@ -74,23 +110,28 @@ class ModelManager:
 
     async def load(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> tuple[LoadedModel, bool]:
         """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
-        file = self._library.find(name)
-        chosen = choose_engine(file, engine, self._engines)
+        file = await self._find(name)
         self._crashes.forgive(str(file.path))
         before = self._models.get(file.path)
         ready_before = before is not None and before.state is State.READY
-        model = await self._obtain(file, chosen, options, reply, lambda it: it.serves(engine, options))
+        model = await self._obtain(Demand(file, engine, options, reply, lambda it: it.serves(engine, options)))
         self._end_use(model, options.keep_alive, after_request=False)
         return model, ready_before and model is before
 
     async def unload(self, name: str) -> tuple[str, bool]:
         """End the model's worker. Returns its name and whether there was one."""
-        file = self._library.find(name)
+        file = await self._find(name)
         model = self._models.get(file.path)
         if model is None:
             return file.name, False
         await self._unload(model)
         return file.name, True
+
+    async def _find(self, name: str) -> ModelFile:
+        for model in self._models.values():
+            if name == model.file.name:
+                return model.file
+        return await asyncio.to_thread(self._library.find, name)
 
     async def close(self) -> None:
         """End every worker."""
@@ -99,25 +140,37 @@ class ModelManager:
 
     # --------------------------------------------------------------------------------------- loading
 
-    async def _obtain(
-        self,
-        file: ModelFile,
-        engine: EngineDescriptor,
-        options: LoadOptions,
-        reply: Reply,
-        suits: Callable[[LoadedModel], bool],
-    ) -> LoadedModel:
-        """The model, ready and in use by the caller, who must end that use.
-
-        One that is loaded otherwise than ``suits`` makes way.
+    async def _obtain(self, demand: Demand) -> LoadedModel:
+        """The model, ready and in use by the caller, who must end that use; on the first engine that loads it.
 
         Raises:
-            TabAgentError: what the load raises, ``engine_quarantined``, ``busy``.
+            TabAgentError: what stands in its way, what the last load raised, ``engine_quarantined``, ``busy``.
         """
+        file, options = demand.file, demand.options
+        current = self._models.get(file.path)
+        if current is not None and current.state is State.READY and demand.suits(current):
+            return await self._obtain_on(current.engine, current.facts, demand)
+        facts, engines = await self._choice.choose(str(file.path), demand.engine, options.context_length)
+        for engine in engines[:-1]:
+            try:
+                return await self._obtain_on(engine, facts, demand)
+            except TabAgentError as error:
+                if error.code not in ANOTHER_ENGINE_MAY_DO:
+                    raise
+                log.warning("%s does not load %s: %s", engine.name, file.name, error)
+                demand.fallbacks.append(EngineFallback(engine=engine.name, code=error.code, message=error.message))
+        return await self._obtain_on(engines[-1], facts, demand)
+
+    async def _obtain_on(self, engine: EngineDescriptor, facts: ModelFacts, demand: Demand) -> LoadedModel:
+        """The model, on this engine if it is not loaded yet.
+
+        One that is loaded otherwise than ``demand.suits`` makes way.
+        """
+        file = demand.file
         while (model := self._models.get(file.path)) is not None:
             if model.unloading is not None:
                 await asyncio.shield(model.unloading)
-            elif suits(model):
+            elif demand.suits(model):
                 break
             elif model.active:
                 raise TabAgentError(
@@ -127,11 +180,13 @@ class ModelManager:
                 await self._unload(model)
         if model is None:
             self._refuse_quarantined(file)
-            model = self._models[file.path] = LoadedModel(file, engine, options, self._settings.keep_alive_s)
+            model = LoadedModel(file, facts, engine, demand.options, self._settings.keep_alive_s)
+            model.fallbacks = demand.fallbacks
+            self._models[file.path] = model
             model.loading = asyncio.create_task(self._load(model), name=f"load {file.name}")
         model.begin_use()
         if model.state is State.LOADING:
-            await self._wait_for_load(model, reply)
+            await self._wait_for_load(model, demand.reply)
         return model
 
     async def _wait_for_load(self, model: LoadedModel, reply: Reply) -> None:
@@ -174,7 +229,7 @@ class ModelManager:
 
     def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
         return {
-            "path": str(model.file.path),
+            "path": model.facts["path"] or str(model.file.path),
             "context_length": model.options.context_length,
             "gpu_layers": model.options.gpu_layers,
             "mlock": model.options.mlock,
@@ -184,7 +239,8 @@ class ModelManager:
         }
 
     async def _make_room(self, model: LoadedModel) -> None:
-        needed = await self._machine.memory_needed(model.engine, model.file, model.options.context_length)
+        memory = model.facts["memory"]
+        needed = SPARE_BYTES + (memory["total_bytes"] if memory else model.facts["size_bytes"] or 0)
         while needed > (available := await self._available_memory()):
             idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
             if needed > available + sum(other.memory_bytes for other in idle):

@@ -1,36 +1,18 @@
-"""The use cases about models on disk and in memory: list, load, unload."""
+"""The use cases about models in memory: load, unload."""
 
 from __future__ import annotations
 
-from native_host.core.model_library import ModelLibrary
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
-from native_host.protocol.messages.requests import ListModelsRequest, LoadModelRequest, UnloadModelRequest
-from native_host.protocol.messages.results import ListModelsResult, LoadModelResult, ModelEntry, UnloadModelResult
+from native_host.protocol.messages.requests import LoadModelRequest, UnloadModelRequest
+from native_host.protocol.messages.results import LoadModelResult, UnloadModelResult
 
 
 class ModelService:
-    """What the library has, and what the manager keeps."""
+    """What the manager keeps."""
 
-    def __init__(self, library: ModelLibrary, models: ModelManager) -> None:
-        self._library = library
+    def __init__(self, models: ModelManager) -> None:
         self._models = models
-
-    async def list_models(self, _request: ListModelsRequest, _reply: Reply) -> ListModelsResult:
-        """Every model on disk."""
-        return ListModelsResult(
-            models=[
-                ModelEntry(
-                    name=file.name,
-                    path=str(file.path),
-                    format=file.format,
-                    size_bytes=file.size_bytes,
-                    source=file.source,
-                    loaded=self._models.is_loaded(file.path),
-                )
-                for file in self._library.models()
-            ]
-        )
 
     async def load_model(self, request: LoadModelRequest, reply: Reply) -> LoadModelResult:
         """Load a model and keep it."""
@@ -42,6 +24,7 @@ class ModelService:
                 "engine": model.engine.name,
                 "already_loaded": already,
                 "load_ms": model.load_ms,
+                "fallbacks": model.fallbacks,
             }
         )
 

@@ -8,8 +8,8 @@ from typing import Protocol
 class Reply(Protocol):
     """The way back to whoever asked."""
 
-    async def progress(self, stage: str, done: int, total: int, unit: str) -> None:
-        """Report work before the answer."""
+    async def progress(self, stage: str, done: int, total: int, unit: str, **more: str | float | None) -> None:
+        """Report work before the answer. ``more``: further fields of the event."""
 
     async def token(self, text: str) -> None:
         """Pass on a piece of the answer; waits while the other side does not read."""

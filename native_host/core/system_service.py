@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from backends.registry import is_available
 from native_host import __version__
 from native_host.core.loaded_model import LoadedModel
 from native_host.core.machine import Machine
-from native_host.core.model_library import ModelLibrary
+from native_host.core.model_library.library import ModelLibrary
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.connection import MAX_IN_FLIGHT, PROTOCOL_VERSION
@@ -61,7 +62,7 @@ class SystemService:
             actions=sorted(REQUESTS),
             engines=[_engine_info(engine) for engine in self._engines],
             limits=Limits(max_request_bytes=MAX_REQUEST, max_in_flight=MAX_IN_FLIGHT),
-            default_model=self._default_model(),
+            default_model=await asyncio.to_thread(self._library.default, self._settings.default_model),
         )
 
     async def status(self, _request: StatusRequest, _reply: Reply) -> StatusResult:
@@ -77,12 +78,6 @@ class SystemService:
     async def hardware(self, _request: HardwareRequest, _reply: Reply) -> HardwareResult:
         """What this machine is."""
         return HardwareResult.model_validate(await self._machine.hardware())
-
-    def _default_model(self) -> str | None:
-        names = [model.name for model in self._library.models()]
-        if self._settings.default_model in names:
-            return self._settings.default_model
-        return names[0] if names else None
 
 
 def _engine_info(engine: EngineDescriptor) -> EngineInfo:

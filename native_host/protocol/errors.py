@@ -49,6 +49,14 @@ class ErrorCode(StrEnum):
     BROKER_LOST = "broker_lost"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
+    FORMAT_REFUSED = "format_refused"
+    REMOTE_CODE_REFUSED = "remote_code_refused"
+    GATED = "gated"
+    HUB_UNAVAILABLE = "hub_unavailable"
+    DOWNLOAD_FAILED = "download_failed"
+    DISK_FULL = "disk_full"
+    MODEL_IN_USE = "model_in_use"
+    NOT_REMOVABLE = "not_removable"
 
 
 RETRYABLE = frozenset(
@@ -63,6 +71,10 @@ RETRYABLE = frozenset(
         ErrorCode.BROKER_UNAVAILABLE,
         ErrorCode.BROKER_LOST,
         ErrorCode.SHUTTING_DOWN,
+        ErrorCode.HUB_UNAVAILABLE,
+        ErrorCode.DOWNLOAD_FAILED,
+        ErrorCode.DISK_FULL,
+        ErrorCode.MODEL_IN_USE,
     }
 )
 

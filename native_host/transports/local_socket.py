@@ -179,10 +179,10 @@ class SessionReply:
         self._session = session
         self._id = request_id
 
-    async def progress(self, stage: str, done: int, total: int, unit: str) -> None:
+    async def progress(self, stage: str, done: int, total: int, unit: str, **more: str | float | None) -> None:
         """Send a ``progress`` event."""
         event = {"id": self._id, "event": "progress", "stage": stage, "done": done, "total": total, "unit": unit}
-        self._session.send(event)
+        self._session.send({**event, **more})
         await self._session.writable()
 
     async def token(self, text: str) -> None:

@@ -97,7 +97,7 @@ def test_a_busy_model_outlives_its_keep_alive(install: Callable[..., Installatio
 def test_the_least_recently_used_idle_model_goes_when_memory_would_not_suffice(
     install: Callable[..., Installation],
 ) -> None:
-    tabagent = install(memory_limit_mb=600)  # each needs 512 MiB to spare; a worker takes some 20 MiB
+    tabagent = install(memory_limit_mb=700)  # each is said to need some 600 MiB; a worker takes some 20 MiB
     with tabagent.host() as host:
         for name in ("a", "b", "c"):
             host.result("generate", prompt="{}", **tabagent.chaos_model(name))
@@ -150,6 +150,47 @@ def test_models_that_are_not_there(host: HostProcess, name: str) -> None:
 def test_an_engine_that_is_not_there(host: HostProcess, shared: Installation) -> None:
     fields = {**shared.chaos_model("x"), "engine": "warp"}
     assert host.result("generate", prompt="{}", **fields)["error"]["code"] == "engine_unavailable"
+
+
+def test_the_next_engine_when_one_does_not_load_it(tabagent: Installation) -> None:
+    """llama.cpp comes first for GGUF and knows no architecture "chaos"."""
+    model = tabagent.chaos_model()["model"]
+    with tabagent.host() as host:
+        refused = host.result("load_model", model=model)["error"]
+        assert refused["code"] == "unsupported_architecture"
+        answer = host.result("generate", model=model, engine="fallback", prompt='{"tokens": 1}')
+        assert answer["event"] == "done", answer
+        result = answer["result"]
+        assert result["engine"] == "chaos"
+        assert [(it["engine"], it["code"]) for it in result["fallbacks"]] == [("llama_cpp", "unsupported_architecture")]
+        again = host.result("generate", model=model, prompt='{"tokens": 1}')["result"]
+        assert again["engine"] == "chaos"
+
+
+def test_what_a_model_is(host: HostProcess, shared: Installation) -> None:
+    shared.chaos_model("looked-at")
+    for name in ("looked-at", str(shared.models / "looked-at.gguf")):
+        facts = host.result("detect_model", model=name)["result"]
+        assert (facts["source"], facts["model_type"], facts["architecture"]) == (name, "gguf", "chaos")
+        assert facts["backend"]["Rust"]["engine"] == "llama_cpp"
+        assert {"engine": "chaos"}.items() <= facts["alternatives"][0]["Python"].items()
+    assert host.result("detect_model", model="/nowhere")["error"]["code"] == "model_not_found"
+    assert host.result("detect_model", model="only words")["error"]["code"] == "model_not_found"
+
+
+def test_damaged_models_are_not_listed(host: HostProcess, shared: Installation) -> None:
+    (shared.models / "damaged.gguf").write_bytes(b"GGUF" + bytes(100))
+    shared.chaos_model("whole")
+    names = [model["name"] for model in host.result("list_models")["result"]["models"]]
+    assert "whole" in names
+    assert "damaged" not in names
+    assert host.result("load_model", model="damaged")["error"]["code"] == "model_corrupt"
+
+
+def test_pickles_and_code_are_refused(host: HostProcess, shared: Installation) -> None:
+    pickle = shared.models / "weights.pt"
+    pickle.write_bytes(b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
+    assert host.result("load_model", model=str(pickle))["error"]["code"] == "format_refused"
 
 
 def test_a_file_no_engine_takes(host: HostProcess, shared: Installation) -> None:

@@ -48,7 +48,15 @@ export type ErrorCode =
   | "broker_unavailable"
   | "broker_lost"
   | "shutting_down"
-  | "internal_error";
+  | "internal_error"
+  | "format_refused"
+  | "remote_code_refused"
+  | "gated"
+  | "hub_unavailable"
+  | "download_failed"
+  | "disk_full"
+  | "model_in_use"
+  | "not_removable";
 /**
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "AnyRequest".
@@ -58,6 +66,10 @@ export type AnyRequest =
   | StatusRequest
   | HardwareRequest
   | ListModelsRequest
+  | DetectModelRequest
+  | PullModelRequest
+  | RemoveModelRequest
+  | VerifyModelRequest
   | LoadModelRequest
   | UnloadModelRequest
   | GenerateRequest
@@ -138,6 +150,27 @@ export interface GenerateOptions {
 export interface ClientInfo {
   name?: string;
   version?: string;
+}
+/**
+ * What a model is, and which engines can run it.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "DetectModelRequest".
+ */
+export interface DetectModelRequest {
+  id: Id;
+  action: "detect_model";
+  model: string;
+  options?: LoadOptions;
+}
+/**
+ * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ */
+export interface LoadOptions {
+  context_length?: number | null;
+  gpu_layers?: number;
+  mlock?: boolean;
+  keep_alive?: number | null;
 }
 /**
  * How an answer is sampled, and how the model is loaded if it is not yet.
@@ -246,12 +279,12 @@ export interface LoadModelRequest {
   action: "load_model";
   model: string;
   engine?: string;
-  options?: LoadOptions;
+  options?: LoadOptions1;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  */
-export interface LoadOptions {
+export interface LoadOptions1 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -263,11 +296,33 @@ export interface LoadOptions {
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "LoadOptions".
  */
-export interface LoadOptions1 {
+export interface LoadOptions2 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+}
+/**
+ * Bring a model of the hub here, whole and verified.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "PullModelRequest".
+ */
+export interface PullModelRequest {
+  id: Id;
+  action: "pull_model";
+  model: string;
+}
+/**
+ * Remove a model from the disk.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "RemoveModelRequest".
+ */
+export interface RemoveModelRequest {
+  id: Id;
+  action: "remove_model";
+  model: string;
 }
 /**
  * What is loaded and running.
@@ -293,12 +348,12 @@ export interface TokenizeRequest {
   engine?: string;
   special?: boolean;
   add_special?: boolean;
-  options?: LoadOptions2;
+  options?: LoadOptions3;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  */
-export interface LoadOptions2 {
+export interface LoadOptions3 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -313,6 +368,17 @@ export interface LoadOptions2 {
 export interface UnloadModelRequest {
   id: Id;
   action: "unload_model";
+  model: string;
+}
+/**
+ * Read a model's files again and compare their hashes.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "VerifyModelRequest".
+ */
+export interface VerifyModelRequest {
+  id: Id;
+  action: "verify_model";
   model: string;
 }
 /**
@@ -387,6 +453,84 @@ export interface Fallback {
   reason: string;
 }
 /**
+ * Answer to ``detect_model``; null where it is not known. Engines are keyed by what they are written in.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "DetectModelResult".
+ */
+export interface DetectModelResult {
+  source: string;
+  path: string | null;
+  repo: string | null;
+  commit: string | null;
+  model_type: string;
+  architecture: string | null;
+  task: string | null;
+  quantisation: string | null;
+  parameters: number | null;
+  context_length: number | null;
+  size_bytes: number | null;
+  chat_template: boolean;
+  license: string | null;
+  gated: string | null;
+  conversion: string | null;
+  obstacles: Obstacle[];
+  files: ModelPart[];
+  memory: MemoryNeeded | null;
+  backend: {
+    [k: string]: EnginePlace;
+  } | null;
+  alternatives: {
+    [k: string]: EnginePlace;
+  }[];
+}
+/**
+ * What stands in the way of running a model: an error code, and a sentence that says what to do.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Obstacle".
+ */
+export interface Obstacle {
+  code: string;
+  message: string;
+}
+/**
+ * A file of a model; its path is from the model's folder.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ModelPart".
+ */
+export interface ModelPart {
+  path: string;
+  size_bytes: number | null;
+  sha256: string | null;
+  git_sha1: string | null;
+}
+/**
+ * Memory for a KV cache of ``context_length`` tokens.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "MemoryNeeded".
+ */
+export interface MemoryNeeded {
+  weights_bytes: number;
+  kv_cache_bytes: number;
+  workspace_bytes: number;
+  total_bytes: number;
+  context_length: number;
+}
+/**
+ * An engine's place among those for a model.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EnginePlace".
+ */
+export interface EnginePlace {
+  engine: string;
+  reason: string;
+  obstacles: Obstacle[];
+}
+/**
  * The request succeeded.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -398,6 +542,17 @@ export interface DoneEvent {
   result: {
     [k: string]: unknown;
   };
+}
+/**
+ * An engine that was tried before the one that serves, and why it does not.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EngineFallback".
+ */
+export interface EngineFallback {
+  engine: string;
+  code: string;
+  message: string;
 }
 /**
  * An engine as its descriptor tells it.
@@ -450,6 +605,7 @@ export interface GenerateResult {
   finish_reason: "stop" | "length";
   model: string;
   engine: string;
+  fallbacks: EngineFallback[];
   usage: Usage;
   timings: Timings;
 }
@@ -543,6 +699,8 @@ export interface ModelEntry {
   name: string;
   path: string;
   format: string;
+  quantisation: string | null;
+  task: string | null;
   size_bytes: number;
   source: string;
   loaded: boolean;
@@ -565,6 +723,7 @@ export interface LoadModelResult {
   size_bytes: number;
   chat_template: boolean;
   load_ms: number;
+  fallbacks: EngineFallback[];
   details: {
     [k: string]: string | number | boolean;
   };
@@ -587,7 +746,7 @@ export interface LoadedModel {
   expires_in_s: number | null;
 }
 /**
- * Work before the answer.
+ * Work before the answer. A download also tells its rate, the time left, and how far the current file is.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ProgressEvent".
@@ -595,10 +754,38 @@ export interface LoadedModel {
 export interface ProgressEvent {
   id: Id;
   event: "progress";
-  stage: "queued" | "loading" | "prefill";
+  stage: "queued" | "loading" | "prefill" | "downloading" | "verifying";
   done: number;
   total: number;
   unit: "bytes" | "tokens" | "requests";
+  bytes_per_second?: number | null;
+  seconds_left?: number | null;
+  file?: string | null;
+  file_done?: number | null;
+  file_total?: number | null;
+}
+/**
+ * Answer to ``pull_model``. ``model`` is its name in the library.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "PullModelResult".
+ */
+export interface PullModelResult {
+  model: string;
+  path: string;
+  repo: string;
+  commit: string;
+  size_bytes: number;
+}
+/**
+ * Answer to ``remove_model``.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "RemoveModelResult".
+ */
+export interface RemoveModelResult {
+  model: string;
+  freed_bytes: number;
 }
 /**
  * Answer to ``status``.
@@ -643,4 +830,26 @@ export interface TokenizeResult {
 export interface UnloadModelResult {
   model: string;
   unloaded: boolean;
+}
+/**
+ * A file that was read again. ``verified`` is null where nothing tells what its hash should be.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "VerifiedFile".
+ */
+export interface VerifiedFile {
+  path: string;
+  size_bytes: number;
+  verified: boolean | null;
+}
+/**
+ * Answer to ``verify_model``. ``valid``: the model is sound, and no file has another hash than it should.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "VerifyModelResult".
+ */
+export interface VerifyModelResult {
+  model: string;
+  valid: boolean;
+  files: VerifiedFile[];
 }

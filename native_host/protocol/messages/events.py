@@ -9,14 +9,19 @@ from native_host.protocol.messages.base import Id, Message
 
 
 class ProgressEvent(Message):
-    """Work before the answer."""
+    """Work before the answer. A download also tells its rate, the time left, and how far the current file is."""
 
     id: Id
     event: Literal["progress"]
-    stage: Literal["queued", "loading", "prefill"]
+    stage: Literal["queued", "loading", "prefill", "downloading", "verifying"]
     done: int
     total: int
     unit: Literal["bytes", "tokens", "requests"]
+    bytes_per_second: float | None = None
+    seconds_left: float | None = None
+    file: str | None = None
+    file_done: int | None = None
+    file_total: int | None = None
 
 
 class TokenEvent(Message):

@@ -92,6 +92,35 @@ class ListModelsRequest(RequestBase):
     action: Literal["list_models"]
 
 
+class DetectModelRequest(RequestBase):
+    """What a model is, and which engines can run it."""
+
+    action: Literal["detect_model"]
+    model: Name
+    options: LoadOptions = LoadOptions()
+
+
+class PullModelRequest(RequestBase):
+    """Bring a model of the hub here, whole and verified."""
+
+    action: Literal["pull_model"]
+    model: Name
+
+
+class RemoveModelRequest(RequestBase):
+    """Remove a model from the disk."""
+
+    action: Literal["remove_model"]
+    model: Name
+
+
+class VerifyModelRequest(RequestBase):
+    """Read a model's files again and compare their hashes."""
+
+    action: Literal["verify_model"]
+    model: Name
+
+
 class LoadModelRequest(RequestBase):
     """Load a model and keep it."""
 
@@ -152,6 +181,10 @@ REQUESTS: dict[str, type[RequestBase]] = {
     "status": StatusRequest,
     "hardware": HardwareRequest,
     "list_models": ListModelsRequest,
+    "detect_model": DetectModelRequest,
+    "pull_model": PullModelRequest,
+    "remove_model": RemoveModelRequest,
+    "verify_model": VerifyModelRequest,
     "load_model": LoadModelRequest,
     "unload_model": UnloadModelRequest,
     "generate": GenerateRequest,

@@ -111,6 +111,8 @@ class ModelEntry(Message):
     name: str
     path: str
     format: str
+    quantisation: str | None
+    task: str | None
     size_bytes: int
     source: str
     loaded: bool
@@ -120,6 +122,106 @@ class ListModelsResult(Message):
     """Answer to ``list_models``."""
 
     models: list[ModelEntry]
+
+
+class EngineFallback(Message):
+    """An engine that was tried before the one that serves, and why it does not."""
+
+    engine: str
+    code: str
+    message: str
+
+
+class Obstacle(Message):
+    """What stands in the way of running a model: an error code, and a sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+class EnginePlace(Message):
+    """An engine's place among those for a model."""
+
+    engine: str
+    reason: str
+    obstacles: list[Obstacle]
+
+
+class ModelPart(Message):
+    """A file of a model; its path is from the model's folder."""
+
+    path: str
+    size_bytes: int | None
+    sha256: str | None
+    git_sha1: str | None
+
+
+class MemoryNeeded(Message):
+    """Memory for a KV cache of ``context_length`` tokens."""
+
+    weights_bytes: int
+    kv_cache_bytes: int
+    workspace_bytes: int
+    total_bytes: int
+    context_length: int
+
+
+class DetectModelResult(Message):
+    """Answer to ``detect_model``; null where it is not known. Engines are keyed by what they are written in."""
+
+    source: str
+    path: str | None
+    repo: str | None
+    commit: str | None
+    model_type: str
+    architecture: str | None
+    task: str | None
+    quantisation: str | None
+    parameters: int | None
+    context_length: int | None
+    size_bytes: int | None
+    chat_template: bool
+    license: str | None
+    gated: str | None
+    conversion: str | None
+    obstacles: list[Obstacle]
+    files: list[ModelPart]
+    memory: MemoryNeeded | None
+    backend: dict[Literal["Rust", "Python"], EnginePlace] | None
+    alternatives: list[dict[Literal["Rust", "Python"], EnginePlace]]
+
+
+class PullModelResult(Message):
+    """Answer to ``pull_model``. ``model`` is its name in the library."""
+
+    model: str
+    path: str
+    repo: str
+    commit: str
+    size_bytes: int
+
+
+class RemoveModelResult(Message):
+    """Answer to ``remove_model``."""
+
+    model: str
+    freed_bytes: int
+
+
+class VerifiedFile(Message):
+    """A file that was read again. ``verified`` is null where nothing tells what its hash should be."""
+
+    path: str
+    size_bytes: int
+    verified: bool | None
+
+
+class VerifyModelResult(Message):
+    """Answer to ``verify_model``. ``valid``: the model is sound, and no file has another hash than it should."""
+
+    model: str
+    valid: bool
+    files: list[VerifiedFile]
 
 
 class LoadModelResult(Message):
@@ -136,6 +238,7 @@ class LoadModelResult(Message):
     size_bytes: int
     chat_template: bool
     load_ms: float
+    fallbacks: list[EngineFallback]
     details: dict[str, str | int | float | bool]
 
 
@@ -174,6 +277,7 @@ class GenerateResult(Message):
     finish_reason: Literal["stop", "length"]
     model: str
     engine: str
+    fallbacks: list[EngineFallback]
     usage: Usage
     timings: Timings
 
@@ -196,6 +300,10 @@ RESULTS: dict[str, type[Message]] = {
     "status": StatusResult,
     "hardware": HardwareResult,
     "list_models": ListModelsResult,
+    "detect_model": DetectModelResult,
+    "pull_model": PullModelResult,
+    "remove_model": RemoveModelResult,
+    "verify_model": VerifyModelResult,
     "load_model": LoadModelResult,
     "unload_model": UnloadModelResult,
     "generate": GenerateResult,

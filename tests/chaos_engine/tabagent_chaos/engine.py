@@ -29,6 +29,7 @@ from backends.contract import (
     Sampling,
     TextStream,
 )
+from tabagent_chaos import read_order
 
 print("stray print at import")  # noqa: T201  # on purpose: it must not reach the wire
 
@@ -75,7 +76,7 @@ def run_fault(order: Mapping[str, Any]) -> None:
 
 class ChaosEngine:
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
-        order = json.loads(request.path.read_text())
+        order = read_order(request.path)
         for step in range(5):
             progress(step / 5)
             time.sleep(order.get("interval_ms", 0) / 1000)

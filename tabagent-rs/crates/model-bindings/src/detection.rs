@@ -123,5 +123,20 @@ fn file<'py>(py: Python<'py>, entry: &model_loader::Entry) -> PyResult<Bound<'py
     facts.set_item("path", &entry.path)?;
     facts.set_item("size_bytes", entry.size)?;
     facts.set_item("sha256", &entry.sha256)?;
+    facts.set_item("git_sha1", &entry.git_sha1)?;
     Ok(facts)
+}
+
+#[pyfunction]
+pub(crate) fn find_models<'py>(py: Python<'py>, folder: std::path::PathBuf) -> PyResult<Bound<'py, PyList>> {
+    let found = py.detach(|| model_loader::find_models(&folder));
+    list(py, &found, |py, model| {
+        let facts = PyDict::new(py);
+        facts.set_item("path", model.path.to_string_lossy())?;
+        facts.set_item("model_type", model.model_type.name())?;
+        facts.set_item("quantisation", &model.quantisation)?;
+        let files: Vec<_> = model.files.iter().map(|file| file.to_string_lossy()).collect();
+        facts.set_item("files", files)?;
+        Ok(facts)
+    })
 }

@@ -23,7 +23,7 @@ mod _native {
     #[pymodule_export]
     use crate::cpu::{CpuVariant, cpu_variants, hardware_facts, module_file_name, probe, runtime_library_name};
     #[pymodule_export]
-    use crate::detection::detect_model;
+    use crate::detection::{detect_model, find_models};
     #[pymodule_export]
     use crate::gguf::{GgufInfo, estimate_memory, read_gguf};
     #[pymodule_export]

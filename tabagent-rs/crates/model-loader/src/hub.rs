@@ -144,6 +144,10 @@ fn entry(sibling: &Value) -> Option<Entry> {
         path: sibling["rfilename"].as_str()?.to_owned(),
         size: sibling["size"].as_u64().or(sibling["lfs"]["size"].as_u64()),
         sha256: sibling["lfs"]["sha256"].as_str().map(str::to_owned),
+        git_sha1: match sibling["lfs"].is_object() {
+            true => None,
+            false => sibling["blobId"].as_str().map(str::to_owned),
+        },
     })
 }
 
@@ -153,7 +157,7 @@ fn license_tag(answer: &Value) -> Option<String> {
 }
 
 /// The quantisation that a GGUF file's name ends with.
-fn quantisation(entry: &str) -> Option<String> {
+pub(crate) fn quantisation(entry: &str) -> Option<String> {
     let stem = entry.strip_suffix(".gguf")?;
     let stem = stem.split("-0000").next()?;
     let last = stem.rsplit(['-', '.', '/']).next()?.to_ascii_uppercase();

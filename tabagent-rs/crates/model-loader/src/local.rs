@@ -9,7 +9,7 @@ use crate::model_type::ModelType;
 use crate::onnx::OnnxModel;
 use crate::package::{self, Entry, Package};
 use crate::safetensors::SafetensorsHeader;
-use crate::{bitnet, file, task};
+use crate::{bitnet, file, hub, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +68,49 @@ fn of_folder(folder: &Path, wanted: Option<&str>) -> Result<Package> {
     Ok(package)
 }
 
+/// A model found in a folder, by names alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file that an engine opens, or whose folder it opens
+    pub path: PathBuf,
+    /// The kind of its files
+    pub model_type: ModelType,
+    /// The quantisation in its name
+    pub quantisation: Option<String>,
+    /// All its files, from the folder
+    pub files: Vec<PathBuf>,
+}
+
+/// The whole models in a folder and the folders in it, by names alone. What cannot be read holds none.
+pub fn find_models(folder: &Path) -> Vec<Found> {
+    let mut found = Vec::new();
+    search(folder, 0, &mut found);
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+/// `organisation/name/onnx`, and one more.
+const DEEPEST_SEARCH: usize = 4;
+
+fn search(folder: &Path, depth: usize, found: &mut Vec<Found>) {
+    let mut entries = Vec::new();
+    if list(folder, folder, DEEPEST_FOLDER, &mut entries).is_err() {
+        return;
+    }
+    found.extend(package::find_all(&entries).into_iter().map(|package| Found {
+        path: folder.join(&package.entry),
+        model_type: package.model_type,
+        quantisation: hub::quantisation(&package.entry),
+        files: package.files.iter().map(|file| folder.join(&file.path)).collect(),
+    }));
+    let Ok(items) = std::fs::read_dir(folder) else { return };
+    for path in items.flatten().map(|item| item.path()) {
+        if depth < DEEPEST_SEARCH && path.is_dir() && found.len() < MOST_ENTRIES {
+            search(&path, depth + 1, found);
+        }
+    }
+}
+
 /// A file with what belongs to it. Its folder may hold other models too.
 fn of_file(path: &Path) -> Result<(PathBuf, Package)> {
     let model_type = ModelType::of_file(path)?;
@@ -80,7 +123,7 @@ fn of_file(path: &Path) -> Result<(PathBuf, Package)> {
         Some(package) if package.entry == name && package.model_type == model_type => package,
         _ => {
             let size = file::look(path)?.len();
-            let entry = Entry { path: name.clone(), size: Some(size), sha256: None };
+            let entry = Entry { path: name.clone(), size: Some(size), ..Entry::default() };
             Package { model_type, entry: name, files: vec![entry], projector: None, missing: Vec::new() }
         }
     };
@@ -113,7 +156,7 @@ fn list(root: &Path, folder: &Path, depth: usize, entries: &mut Vec<Entry>) -> R
             list(root, &path, depth + 1, entries)?;
         } else if let (true, Some(name)) = (metadata.is_file(), relative.to_str()) {
             let path = name.replace(std::path::MAIN_SEPARATOR, "/");
-            entries.push(Entry { path, size: Some(metadata.len()), sha256: None });
+            entries.push(Entry { path, size: Some(metadata.len()), ..Entry::default() });
         }
     }
     Ok(())

@@ -13,6 +13,8 @@ pub struct Entry {
     pub size: Option<u64>,
     /// Hash of its content, where known
     pub sha256: Option<String>,
+    /// git's hash of its content, for the small files that the hub keeps in git itself
+    pub git_sha1: Option<String>,
 }
 
 /// The files of one model.
@@ -56,6 +58,19 @@ pub fn find(entries: &[Entry], wanted: Option<&str>) -> Result<Package, String> 
     };
     check_names(&package)?;
     Ok(package)
+}
+
+/// Every model among `entries` that is whole: each GGUF model, or else the one that [`find`] finds.
+pub fn find_all(entries: &[Entry]) -> Vec<Package> {
+    let is_model = |entry: &&Entry| {
+        ModelType::by_name(&entry.path) == ModelType::Gguf
+            && !is_projector(&entry.path)
+            && split(&entry.path).is_none_or(|part| part.number == 1)
+    };
+    let each: Vec<Package> =
+        entries.iter().filter(is_model).filter_map(|entry| find(entries, Some(&entry.path)).ok()).collect();
+    let found = if each.is_empty() { find(entries, None).ok().into_iter().collect() } else { each };
+    found.into_iter().filter(|package| package.missing.is_empty()).collect()
 }
 
 type Finder = fn(&[&Entry], Option<&str>) -> Option<Package>;

@@ -13,7 +13,8 @@ pub(crate) struct Reader<R> {
 impl<R: Read + Seek> Reader<R> {
     /// `left` bytes of a file of `size` bytes remain in `input`.
     pub(crate) fn new(input: R, left: u64, size: u64) -> Self {
-        Self { input: BufReader::with_capacity(256 * 1024, input), left, size }
+        let capacity = size.min(256 * 1024) as usize;
+        Self { input: BufReader::with_capacity(capacity, input), left, size }
     }
 
     pub(crate) fn left(&self) -> u64 {

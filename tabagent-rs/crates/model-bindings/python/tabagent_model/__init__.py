@@ -29,6 +29,7 @@ from tabagent_model._native import (
     cpu_variants,
     detect_model,
     estimate_memory,
+    find_models,
     hardware,
     read_gguf,
 )
@@ -51,7 +52,16 @@ from tabagent_model.errors import (
     UnknownModel,
     WrongFormat,
 )
-from tabagent_model.facts import Backend, EngineFacts, EnginePlace, MemoryFacts, ModelFacts, ModelFileFacts, Obstacle
+from tabagent_model.facts import (
+    Backend,
+    EngineFacts,
+    EnginePlace,
+    FoundModel,
+    MemoryFacts,
+    ModelFacts,
+    ModelFileFacts,
+    Obstacle,
+)
 
 __version__ = "0.1.0"
 
@@ -66,6 +76,7 @@ __all__ = [
     "EngineFacts",
     "EnginePlace",
     "Fallback",
+    "FoundModel",
     "GenerationFailed",
     "GgufInfo",
     "HubError",
@@ -90,6 +101,7 @@ __all__ = [
     "cpu_variants",
     "detect_model",
     "estimate_memory",
+    "find_models",
     "get_cpu_variant",
     "get_library",
     "get_optimal_binary",

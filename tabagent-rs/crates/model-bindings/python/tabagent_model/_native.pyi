@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Literal, Self, TypedDict, final
 
-from tabagent_model.facts import EngineFacts, ModelFacts
+from tabagent_model.facts import EngineFacts, FoundModel, ModelFacts
 
 __all__ = [
     "Completion",
@@ -23,6 +23,7 @@ __all__ = [
     "cpu_variants",
     "detect_model",
     "estimate_memory",
+    "find_models",
     "hardware",
     "read_gguf",
 ]
@@ -187,6 +188,9 @@ def detect_model(
         ModelRefused: A model that would read other files.
         HubError: The hub does not know it, keeps it back, or does not answer.
     """
+
+def find_models(folder: str | PathLike[str]) -> list[FoundModel]:
+    """The whole models in a folder and the folders in it, by their names alone; ``detect_model`` looks at one."""
 
 @final
 class Completion:

@@ -42,6 +42,16 @@ class ModelFileFacts(TypedDict):
     path: str
     size_bytes: int | None
     sha256: str | None
+    git_sha1: str | None
+
+
+class FoundModel(TypedDict):
+    """A model that ``find_models`` found. ``files``: all of it, the entry (``path``) first."""
+
+    path: str
+    model_type: str
+    quantisation: str | None
+    files: list[str]
 
 
 class MemoryFacts(TypedDict):

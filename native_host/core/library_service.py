@@ -1,0 +1,146 @@
+"""The use cases about models on disk: list, detect, pull, remove, verify."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from native_host.core.model_detection import ModelDetection
+from native_host.core.model_library.hub_cache import HubCache
+from native_host.core.model_library.library import ModelLibrary
+from native_host.core.model_library.model_file import ModelFile
+from native_host.core.model_library.pull import Puller
+from native_host.core.model_library.verify import verify
+from native_host.core.model_manager import ModelManager
+from native_host.core.reply import Reply
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.requests import (
+    DetectModelRequest,
+    ListModelsRequest,
+    PullModelRequest,
+    RemoveModelRequest,
+    VerifyModelRequest,
+)
+from native_host.protocol.messages.results import (
+    DetectModelResult,
+    ListModelsResult,
+    ModelEntry,
+    PullModelResult,
+    RemoveModelResult,
+    VerifiedFile,
+    VerifyModelResult,
+)
+
+if TYPE_CHECKING:
+    from tabagent_model import ModelFacts
+
+log = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 0.2
+
+
+class LibraryService:
+    """What is on disk, how it comes and how it goes."""
+
+    def __init__(self, library: ModelLibrary, detection: ModelDetection, puller: Puller, models: ModelManager) -> None:
+        self._library = library
+        self._detection = detection
+        self._puller = puller
+        self._models = models
+
+    async def list_models(self, _request: ListModelsRequest, _reply: Reply) -> ListModelsResult:
+        """Every model on disk that is whole and of a kind we know."""
+        entries = []
+        for file in await asyncio.to_thread(self._library.models):
+            try:
+                facts = await self._detection.of_file(str(file.path), None)
+            except TabAgentError as error:
+                log.info("%s is not listed: %s", file.path, error)
+                continue
+            entries.append(self._entry(file, facts))
+        return ListModelsResult(models=entries)
+
+    async def detect_model(self, request: DetectModelRequest, _reply: Reply) -> DetectModelResult:
+        """Look at a model of the library, a path, or a repository of the hub."""
+        source = request.model
+        with suppress(TabAgentError):
+            source = str((await self._find(source)).path)
+        facts = await self._detection.detect(source, context_length=request.options.context_length)
+        return DetectModelResult.model_validate({**facts, "source": request.model})
+
+    async def pull_model(self, request: PullModelRequest, reply: Reply) -> PullModelResult:
+        """Bring a model of the hub here."""
+        facts, path = await self._puller.pull(request.model, reply)
+        names = [file.name for file in await asyncio.to_thread(self._library.models) if file.path == path]
+        return PullModelResult(
+            model=names[0] if names else str(path),
+            path=str(path),
+            repo=facts["repo"] or "",
+            commit=facts["commit"] or "",
+            size_bytes=facts["size_bytes"] or 0,
+        )
+
+    async def remove_model(self, request: RemoveModelRequest, _reply: Reply) -> RemoveModelResult:
+        """Remove a model's files, and what only they needed."""
+        file = await self._find(request.model)
+        if self._models.is_known(file.path):
+            raise TabAgentError(ErrorCode.MODEL_IN_USE, f"{file.name} is loaded; unload it first.", model=file.name)
+        if not file.is_ours or not file.files:
+            raise TabAgentError(
+                ErrorCode.NOT_REMOVABLE,
+                f"{file.name} belongs to {file.source}; remove it there.",
+                model=file.name,
+                source=file.source,
+            )
+        freed = await asyncio.to_thread(_remove, file)
+        return RemoveModelResult(model=file.name, freed_bytes=freed)
+
+    async def verify_model(self, request: VerifyModelRequest, reply: Reply) -> VerifyModelResult:
+        """Read a model's files again."""
+        file = await self._find(request.model)
+        paths = file.files or (file.path,)
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+
+        checked = []
+        for path in paths:
+            reading = asyncio.create_task(asyncio.to_thread(verify, path, advance))
+            while not reading.done():
+                await asyncio.wait([reading], timeout=REPORT_EVERY_S)
+                await reply.progress("verifying", done, file.size_bytes, "bytes", file=path.name)
+            checked.append(VerifiedFile(path=str(path), size_bytes=path.stat().st_size, verified=await reading))
+        valid = all(it.verified is not False for it in checked)
+        try:
+            await asyncio.to_thread(self._detection.look_at, str(file.path))
+        except TabAgentError:
+            valid = False
+        return VerifyModelResult(model=file.name, valid=valid, files=checked)
+
+    async def _find(self, reference: str) -> ModelFile:
+        return await asyncio.to_thread(self._library.find, reference)
+
+    def _entry(self, file: ModelFile, facts: ModelFacts) -> ModelEntry:
+        return ModelEntry(
+            name=file.name,
+            path=str(file.path),
+            format=facts["model_type"],
+            quantisation=facts["quantisation"],
+            task=facts["task"],
+            size_bytes=facts["size_bytes"] or file.size_bytes,
+            source=file.source,
+            loaded=self._models.is_loaded(file.path),
+        )
+
+
+def _remove(file: ModelFile) -> int:
+    if file.source == "hub":
+        return HubCache.shared().remove(file.files)
+    freed = file.size_bytes
+    for path in file.files:
+        path.unlink(missing_ok=True)
+    return freed

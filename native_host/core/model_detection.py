@@ -1,0 +1,117 @@
+"""What a model is and which engines can run it. Rust finds out; this asks it, and says its errors in our codes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.contract import EngineDescriptor
+from backends.registry import is_available
+from native_host.core.native import native_module
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.settings import Settings
+
+if TYPE_CHECKING:
+    from tabagent_model import EngineFacts, ModelFacts
+
+_CODES = {
+    "ModelNotFound": ErrorCode.MODEL_NOT_FOUND,
+    "UnknownModel": ErrorCode.MODEL_NOT_FOUND,
+    "NotGguf": ErrorCode.MODEL_CORRUPT,
+    "WrongFormat": ErrorCode.MODEL_CORRUPT,
+    "CorruptModel": ErrorCode.MODEL_CORRUPT,
+    "ModelRefused": ErrorCode.FORMAT_REFUSED,
+    "HubError": ErrorCode.HUB_UNAVAILABLE,
+    "LoadFailed": ErrorCode.LOAD_FAILED,
+}
+_CACHED = 64
+
+
+class ModelDetection:
+    """Asks ``tabagent_model`` in a thread. What is known of a file is kept as long as the file stays the same."""
+
+    def __init__(self, settings: Settings, engines: Sequence[EngineDescriptor]) -> None:
+        self._settings = settings
+        self._engines: list[EngineFacts] = [_facts(engine) for engine in engines]
+        self._of_file = lru_cache(_CACHED)(self._of_unchanged_file)
+
+    async def detect(
+        self, source: str, *, context_length: int | None = None, auth_token: str | None = None
+    ) -> ModelFacts:
+        """A file, a folder or a repository of the hub, and the engines for it, with what is in their way now.
+
+        Raises:
+            TabAgentError: ``model_not_found``, ``model_corrupt``, ``format_refused``, ``hub_unavailable``.
+        """
+        return await asyncio.to_thread(self._detect, source, context_length, auth_token, None)
+
+    @property
+    def endpoint(self) -> str:
+        """The hub's address."""
+        return self._settings.hub_endpoint.rstrip("/")
+
+    def look_at(self, path: str) -> ModelFacts:
+        """A model on disk, now and in this thread.
+
+        Raises:
+            TabAgentError: as ``detect``.
+        """
+        return self._detect(path, None, None, 2**63)
+
+    async def of_file(self, path: str, context_length: int | None) -> ModelFacts:
+        """A model on disk that is to be loaded; whether memory suffices is the model manager's question.
+
+        Raises:
+            TabAgentError: as ``detect``.
+        """
+        return await asyncio.to_thread(self._of_file_now, path, context_length)
+
+    def _of_file_now(self, path: str, context_length: int | None) -> ModelFacts:
+        try:
+            at = Path(path).stat()
+        except (OSError, ValueError) as error:
+            raise TabAgentError(ErrorCode.MODEL_NOT_FOUND, f"There is no model at {path}.", path=path) from error
+        return self._of_file(path, context_length, at.st_mtime_ns, at.st_size)
+
+    def _of_unchanged_file(self, path: str, context_length: int | None, _changed: int, _size: int) -> ModelFacts:
+        return self._detect(path, context_length, None, 2**63)
+
+    def _detect(
+        self, source: str, context_length: int | None, auth_token: str | None, available_memory: int | None
+    ) -> ModelFacts:
+        native = native_module()
+        try:
+            detect: Callable[..., ModelFacts] = native.detect_model
+            return detect(
+                source,
+                auth_token,
+                endpoint=self.endpoint,
+                context_length=context_length,
+                engines=self._engines,
+                available_memory=available_memory,
+                onnx_use_rust=self._settings.onnx_use_rust,
+                litert_use_rust=self._settings.litert_use_rust,
+            )
+        except native.ModelError as error:
+            raise as_tabagent_error(error) from error
+
+
+def as_tabagent_error(error: Any) -> TabAgentError:
+    """An error of ``tabagent_model``'s detection in our codes."""
+    code = _CODES.get(type(error).__name__, ErrorCode.LOAD_FAILED)
+    details = {**error.details, **({"path": error.path} if error.path else {})}
+    return TabAgentError(code, f"{str(error).removesuffix('.')}.", **details)
+
+
+def _facts(engine: EngineDescriptor) -> EngineFacts:
+    return {
+        "name": engine.name,
+        "language": engine.language,
+        "formats": engine.formats,
+        "tasks": [],
+        "installed": is_available(engine),
+        "install_hint": engine.install_hint,
+    }

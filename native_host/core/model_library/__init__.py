@@ -1,0 +1,1 @@
+"""Models on disk: where they are, how they come, how they go."""

