@@ -9,7 +9,7 @@ import type { AnyEvent, ErrorEvent, Id, ProgressEvent } from "./messages";
 /** An event as it arrives: like `AnyEvent`, but with error codes this version may not know. */
 export type HostEvent = Exclude<AnyEvent, ErrorEvent> | { id: Id | null; event: "error"; error: Failure };
 
-const STAGES = ["queued", "loading", "prefill"] as const satisfies readonly ProgressEvent["stage"][];
+const STAGES = ["queued", "loading", "prefill", "downloading", "verifying"] as const satisfies readonly ProgressEvent["stage"][];
 const UNITS = ["bytes", "tokens", "requests"] as const satisfies readonly ProgressEvent["unit"][];
 
 function isId(value: unknown): value is Id {

@@ -1,11 +1,11 @@
 /** Everything the panel shows. */
-import type { ModelEntry } from "../../protocol/messages";
+import type { ModelEntry, ProgressEvent } from "../../protocol/messages";
 import type { ConnectionState } from "../../shared/panel-messages";
 import type { Conversation } from "./conversation";
 
 /** How far the host is with the work before the answer. */
 export interface Progress {
-  stage: "queued" | "loading" | "prefill";
+  stage: ProgressEvent["stage"];
   done: number;
   total: number;
 }

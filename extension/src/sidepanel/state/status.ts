@@ -55,6 +55,10 @@ function describeProgress({ stage, done, total }: Progress, model: string): Stat
       const text = fraction === null ? t("status_loading", model) : t("status_loading_part", model, formatPercent(fraction));
       return { tone: "busy", text, fraction };
     }
+    case "downloading":
+      return { tone: "busy", text: t("status_downloading", formatPercent(fraction ?? 0)), fraction };
+    case "verifying":
+      return { tone: "busy", text: t("status_verifying", formatPercent(fraction ?? 0)), fraction };
     case "prefill":
       return { tone: "busy", text: t("status_prefill", formatNumber(done), formatNumber(total)), fraction };
   }
