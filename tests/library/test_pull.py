@@ -1,0 +1,304 @@
+"""Rows F39-F42, T13-T15: models arrive whole and verified, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabagent_harness import HostProcess
+from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
+from tests.support import Installation, eventually
+
+REPO = "org/tiny-GGUF"
+FILE = "tiny-Q4_0.gguf"
+
+
+def gguf(size: int = 3_000_000, seed: int = 1) -> bytes:
+    """A model of an architecture nobody knows, sound as far as a reader can tell."""
+    import struct  # noqa: PLC0415
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1)
+    head += text("general.architecture") + struct.pack("<I", 8) + text("chaos")
+    head += text("t") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
+    return head + bytes(-len(head) % 32) + random.Random(seed).randbytes(size // 4 * 4)
+
+
+MODEL = gguf()
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    with FakeHub() as running:
+        running.repositories[REPO] = Repository({FILE: MODEL, "README.md": b"# tiny"})
+        yield running
+
+
+@pytest.fixture
+def puller(install: Callable[..., Installation], hub: FakeHub) -> Installation:
+    return install(hub_endpoint=hub.url)
+
+
+def cache(installation: Installation) -> Path:
+    return Path(installation.environ["HF_HOME"]) / "hub" / f"models--{REPO.replace('/', '--')}"
+
+
+def listed(host: HostProcess) -> list[str]:
+    models = host.result("list_models")["result"]["models"]
+    return [model["name"] for model in models if model["source"] == "hub"]
+
+
+def pull(host: HostProcess, model: str = REPO) -> dict[str, Any]:
+    return host.result("pull_model", model=model)
+
+
+def is_absent_resumable_or_whole(installation: Installation) -> str:
+    """Which of the three states a download has left; fails on a fourth."""
+    folder = cache(installation)
+    for link in folder.glob("snapshots/*/*"):
+        assert link.read_bytes() == MODEL
+        return "whole"
+    for blob in folder.glob("blobs/*"):
+        if blob.suffix == ".part":
+            assert MODEL.startswith(blob.read_bytes())
+            return "resumable"
+        assert blob.read_bytes() == MODEL
+        return "resumable"
+    return "absent"
+
+
+def test_a_model_comes_with_progress_and_is_listed_and_loaded(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(delay_s=0.03)
+    with puller.host() as host:
+        events = list(host.ask("pull_model", model=f"hf.co/{REPO}:q4_0"))
+        result = events[-1]["result"]
+        assert result["model"] == f"{REPO}:Q4_0"
+        assert (result["repo"], result["commit"], result["size_bytes"]) == (REPO, COMMIT, len(MODEL))
+        progress = [event for event in events if event["event"] == "progress"]
+        assert {event["stage"] for event in progress} == {"downloading"}
+        assert progress[-1]["done"] == progress[-1]["total"] == len(MODEL)
+        middle = next(event for event in progress if 0 < event["done"] < len(MODEL))
+        assert middle["file"] == FILE
+        assert any(event["bytes_per_second"] > 0 and event["seconds_left"] is not None for event in progress)
+        assert listed(host) == [f"{REPO}:Q4_0"]
+        assert Path(result["path"]).read_bytes() == MODEL
+        assert host.result("load_model", model=result["model"])["error"]["code"] == "unsupported_architecture"
+        assert host.result("verify_model", model=result["model"])["result"]["valid"] is True
+
+
+def test_what_is_there_is_not_fetched_again(puller: Installation, hub: FakeHub) -> None:
+    with puller.host() as host:
+        for _ in range(2):
+            assert pull(host)["event"] == "done"
+    assert hub.downloads(FILE) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(cut_after=100_000, cuts=3),
+        Fault(cut_after=1 << 20),
+        Fault(statuses=[503, 500, 429], retry_after="0"),
+        Fault(cut_after=1_000_000, cuts=1, ignores_range=True),
+    ],
+    ids=["cut", "reset every MiB", "5xx and 429", "200 to a range"],
+)
+def test_f39_what_can_be_mended_is(puller: Installation, hub: FakeHub, fault: Fault) -> None:
+    hub.faults[FILE] = fault
+    with puller.host() as host:
+        assert pull(host)["event"] == "done"
+        assert is_absent_resumable_or_whole(puller) == "whole"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MODEL[:-1] + bytes([MODEL[-1] ^ 1]),
+        bytes(len(MODEL)),
+        MODEL + b"more",
+        gguf(seed=2),
+    ],
+    ids=["one bit", "same size", "longer", "other weights"],
+)
+def test_f39_t14_wrong_content_is_never_installed(puller: Installation, hub: FakeHub, content: bytes) -> None:
+    hub.faults[FILE] = Fault(content=content)
+    with puller.host() as host:
+        error = pull(host)["error"]
+        assert error["code"] == "download_failed"
+        assert "announced" in error["details"]["reason"]
+        assert listed(host) == []
+        assert not list(cache(puller).glob("snapshots/*/*"))
+        del hub.faults[FILE]
+        assert pull(host)["event"] == "done"
+
+
+def test_f39_a_server_that_only_fails(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(statuses=[404] * 9)
+    with puller.host() as host:
+        assert pull(host)["error"]["code"] == "download_failed"
+        hub.faults[FILE] = Fault(statuses=[403])
+        assert pull(host)["error"]["code"] == "gated"
+        assert pull(host, "org/missing")["error"]["code"] == "hub_unavailable"
+        assert pull(host, f"{REPO}:Q9_9")["error"]["code"] == "model_not_found"
+        assert listed(host) == []
+
+
+def test_a_damaged_model_does_not_become_visible(puller: Installation, hub: FakeHub) -> None:
+    """Its hash is right: it was damaged before it was uploaded."""
+    hub.repositories[REPO].files[FILE] = MODEL[:1_000_000]
+    with puller.host() as host:
+        assert pull(host)["error"]["code"] == "model_corrupt"
+        assert listed(host) == []
+
+
+def test_cancelling_stops_and_the_rest_is_continued(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(delay_s=0.05)
+    with puller.host() as host:
+        request = host.send("pull_model", model=REPO)
+        next(event for event in host.events(request) if event.get("done", 0) > 500_000)
+        host.result("cancel", target=request)
+        assert list(host.events(request))[-1]["event"] == "cancelled"
+        eventually(lambda: is_absent_resumable_or_whole(puller) == "resumable")
+        del hub.faults[FILE]
+        events = list(host.ask("pull_model", model=REPO))
+        assert events[-1]["event"] == "done"
+    assert any("range" in headers for path, headers in hub.requests if path.endswith(FILE))
+
+
+def test_f42_two_clients_share_one_download_and_one_may_leave(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(delay_s=0.05)
+    with puller.host() as one, puller.host() as two:
+        first = one.send("pull_model", model=REPO)
+        next(event for event in one.events(first) if event.get("done", 0) > 0)
+        second = two.send("pull_model", model=REPO)
+        next(event for event in two.events(second) if event.get("done", 0) > 0)
+        one.result("cancel", target=first)
+        assert list(one.events(first))[-1]["event"] == "cancelled"
+        assert list(two.events(second))[-1]["event"] == "done"
+    assert hub.downloads(FILE) == 1
+
+
+def test_f41_killed_at_any_moment(puller: Installation, hub: FakeHub) -> None:
+    """The broker dies; the next one continues. Every state in between is one of three."""
+    hub.faults[FILE] = Fault(delay_s=0.02)
+    moments = random.Random(41)
+    seen = set()
+    for _ in range(int(os.environ.get("TABAGENT_TEST_KILLS", "12"))):
+        with puller.host() as host:
+            host.result("status")
+            host.send("pull_model", model=REPO)
+            time.sleep(moments.uniform(0.0, 1.4))
+            puller.stop()
+        puller.stop()
+        state = is_absent_resumable_or_whole(puller)
+        seen.add(state)
+        if state == "whole":
+            with puller.host() as host:
+                assert listed(host) == [f"{REPO}:Q4_0"]
+                host.result("remove_model", model=f"{REPO}:Q4_0")
+    assert len(seen) > 1, seen
+    with puller.host() as host:
+        assert pull(host)["event"] == "done"
+        assert is_absent_resumable_or_whole(puller) == "whole"
+
+
+def test_removing_frees_and_spares_what_is_loaded(puller: Installation, hub: FakeHub) -> None:
+    with puller.host() as host:
+        name = pull(host)["result"]["model"]
+        removed = host.result("remove_model", model=name)["result"]
+        assert removed["freed_bytes"] >= len(MODEL)
+        assert listed(host) == []
+        assert not list(cache(puller).glob("blobs/*"))
+        busy = puller.chaos_model("busy")
+        host.result("load_model", **busy)
+        assert host.result("remove_model", model="busy")["error"]["code"] == "model_in_use"
+        host.result("unload_model", model="busy")
+        assert host.result("remove_model", model="busy")["event"] == "done"
+        assert host.result("remove_model", model="smollm2-135m")["error"]["code"] == "not_removable"
+
+
+def test_verify_finds_a_bit_that_flipped(puller: Installation, hub: FakeHub) -> None:
+    with puller.host() as host:
+        result = pull(host)["result"]
+        path = Path(result["path"]).resolve()
+        path.write_bytes(MODEL[:-1] + bytes([MODEL[-1] ^ 1]))
+        verified = host.result("verify_model", model=result["model"])["result"]
+        assert verified["valid"] is False
+        assert [file["verified"] for file in verified["files"]] == [False]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "..\\x", "a/../../x", "/etc/passwd", "//h/s", "C:x", "a/b:stream", "x\u0000y", "./x", "a//b"],
+)
+def test_t13_names_that_lead_away(puller: Installation, hub: FakeHub, name: str) -> None:
+    hub.repositories[REPO].names = [name]
+    with puller.host() as host:
+        assert pull(host)["error"]["code"] == "model_not_found"
+    assert not list(puller.root.rglob("passwd"))
+    assert not cache(puller).exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1:1/x",
+        "http://169.254.169.254/latest/meta-data",
+        "https://169.254.169.254/x",
+        "https://localhost/x",
+        "file:///etc/passwd",
+        "ftp://example.org/x",
+    ],
+)
+def test_t15_redirects_elsewhere_are_refused(install: Callable[..., Installation], hub: FakeHub, target: str) -> None:
+    tabagent = install(hub_endpoint=hub.url)
+    tabagent.environ["HF_TOKEN"] = "hf_secret"
+    hub.faults[FILE] = Fault(redirect=target)
+    with tabagent.host() as host:
+        error = pull(host)["error"]
+        assert error["code"] == "download_failed"
+        assert "refused" in error["details"]["reason"]
+
+
+def test_t15_the_token_goes_to_the_hub_alone(install: Callable[..., Installation], hub: FakeHub) -> None:
+    tabagent = install(hub_endpoint=hub.url)
+    tabagent.environ["HF_TOKEN"] = "hf_secret"
+    with FakeHub() as elsewhere, tabagent.host() as host:
+        hub.faults[FILE] = Fault(redirect=f"{elsewhere.url}/{REPO}/resolve/{COMMIT}/{FILE}")
+        assert pull(host)["error"]["code"] == "download_failed"
+        assert elsewhere.requests == []
+    assert {headers.get("authorization") for _, headers in hub.requests} == {"Bearer hf_secret"}
+
+
+def test_t5_t7_pickles_and_code_do_not_come(puller: Installation, hub: FakeHub) -> None:
+    hub.repositories["org/pickled"] = Repository({"pytorch_model.bin": b"\x80\x02.", "config.json": b"{}"})
+    code = {"auto_map": {"AutoModel": "evil.Model"}}
+    hub.repositories["org/code"] = Repository(
+        {"model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "config.json": json.dumps(code).encode(), "evil.py": b"boom"},
+        {"config": code},
+    )
+    with puller.host() as host:
+        assert pull(host, "org/pickled")["error"]["code"] == "format_refused"
+        assert pull(host, "org/code")["error"]["code"] == "remote_code_refused"
+    assert not any("resolve" in path for path, _ in hub.requests)
+
+
+def test_f40_a_full_disk_is_said_before_anything_is_fetched(puller: Installation, hub: FakeHub) -> None:
+    hub.repositories[REPO].files[FILE] = MODEL
+    hub.repositories["org/huge"] = Repository(
+        {}, {"siblings": [{"rfilename": "huge.gguf", "size": 1 << 50, "lfs": {"sha256": "0" * 64, "size": 1 << 50}}]}
+    )
+    with puller.host() as host:
+        error = pull(host, "org/huge")["error"]
+        assert error["code"] == "disk_full"
+        assert error["details"]["needed_bytes"] > error["details"]["free_bytes"]
+        assert pull(host)["event"] == "done"
