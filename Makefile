@@ -48,7 +48,7 @@ extension: $(STAMPS)/extension  ## Build the extension into extension/dist.
 # --------------------------------------------------------------------------------------------- the checks
 
 .PHONY: test
-test: dev browser check test-rust test-python test-extension test-browser  ## Run every check and every test.
+test: dev browser check test-rust test-fuzz test-python test-extension test-browser  ## Run every check and every test.
 
 .PHONY: check
 check: dev check-python check-rust check-extension check-generated  ## Lint and types, generated files, all languages.
@@ -85,6 +85,10 @@ test-rust: dev  ## Tests of the crates.
 .PHONY: test-extension
 test-extension: $(STAMPS)/npm  ## Unit tests of the extension.
 	cd extension && npm run --silent test
+
+.PHONY: test-fuzz
+test-fuzz: dev  ## The readers of strangers' files, on mutated ones; longer: RUNS=10000000.
+	$(BIN)/python $(RUST)/fuzz.py --runs $(or $(RUNS),300000)
 
 .PHONY: test-browser
 test-browser: dev browser $(STAMPS)/e2e  ## The real extension and host in headless Chromium.

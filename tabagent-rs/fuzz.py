@@ -66,10 +66,18 @@ def main() -> None:
     arguments = parser.parse_args()
     target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")).resolve() / "fuzz"
     environ = {**os.environ, "RUSTFLAGS": COVERAGE, "CARGO_TARGET_DIR": str(target)}
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"], cwd=HERE, env=environ, check=True)
+    # Flags for a named target are not those of build scripts and macros.
+    triple = _host_triple()
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--target", triple]
+    subprocess.run(command, cwd=HERE, env=environ, check=True)
     for name, seed in SEEDS.items():
         if arguments.only in (None, name):
-            fuzz(target / "release" / name, seed, arguments.runs)
+            fuzz(target / triple / "release" / name, seed, arguments.runs)
+
+
+def _host_triple() -> str:
+    told = subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout
+    return next(line.removeprefix("host: ") for line in told.splitlines() if line.startswith("host: "))
 
 
 def fuzz(program: Path, seed: bytes, runs: int) -> None:

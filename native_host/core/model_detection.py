@@ -111,7 +111,7 @@ def _facts(engine: EngineDescriptor) -> EngineFacts:
         "name": engine.name,
         "language": engine.language,
         "formats": engine.formats,
-        "tasks": [],
+        "tasks": engine.tasks,
         "installed": is_available(engine),
         "install_hint": engine.install_hint,
     }

@@ -57,6 +57,7 @@ class ErrorCode(StrEnum):
     DISK_FULL = "disk_full"
     MODEL_IN_USE = "model_in_use"
     NOT_REMOVABLE = "not_removable"
+    UNSUPPORTED_TASK = "unsupported_task"
 
 
 RETRYABLE = frozenset(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -302,3 +304,22 @@ def test_f40_a_full_disk_is_said_before_anything_is_fetched(puller: Installation
         assert error["code"] == "disk_full"
         assert error["details"]["needed_bytes"] > error["details"]["free_bytes"]
         assert pull(host)["event"] == "done"
+
+
+def test_model_cache_without_a_broker(puller: Installation, hub: FakeHub) -> None:
+    """In a process of its own: the cache's place is read from the environment once."""
+    program = f"""
+from native_host.core.model_library.model_cache import ModelCache
+cache = ModelCache()
+assert not cache.has_file({REPO!r}, {FILE!r})
+seen = []
+path = cache.download_quant({REPO!r}, "Q4_0", lambda done, total: seen.append((done, total)))
+assert seen[-1] == ({len(MODEL)}, {len(MODEL)})
+assert cache.has_file({REPO!r}, {FILE!r})
+assert cache.get_file({REPO!r}, {FILE!r}) == path
+assert cache.get_file({REPO!r}, "../../../secret") is None
+"""
+    (Path(puller.environ["HF_HOME"]) / "hub").mkdir(parents=True)
+    (Path(puller.environ["HF_HOME"]) / "secret").write_text("s")
+    subprocess.run([sys.executable, "-c", program], env=puller.environ, check=True)
+    assert hub.downloads(FILE) == 1

@@ -56,7 +56,8 @@ export type ErrorCode =
   | "download_failed"
   | "disk_full"
   | "model_in_use"
-  | "not_removable";
+  | "not_removable"
+  | "unsupported_task";
 /**
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "AnyRequest".

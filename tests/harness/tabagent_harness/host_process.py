@@ -67,10 +67,8 @@ class HostProcess:
         self._stderr = bytearray()
         self._may_read = threading.Event()
         self._may_read.set()
-        self._threads = [
-            threading.Thread(target=self._read_frames, daemon=True),
-            threading.Thread(target=self._read_stderr, daemon=True),
-        ]
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._threads = [threading.Thread(target=self._read_frames, daemon=True), self._stderr_reader]
         for thread in self._threads:
             thread.start()
 
@@ -123,7 +121,9 @@ class HostProcess:
 
     @property
     def stderr(self) -> str:
-        """What the host wrote to stderr so far."""
+        """What the host wrote to stderr so far; all of it once the host has ended."""
+        if self.process.poll() is not None:
+            self._stderr_reader.join(timeout=1.0)
         return self._stderr.decode("utf-8", "replace")
 
     def close(self, timeout_s: float = EXIT_LIMIT_S) -> int:

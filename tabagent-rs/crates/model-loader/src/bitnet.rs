@@ -14,13 +14,14 @@ pub(crate) fn hinder(found: &mut Detection, header: &GgufHeader, tensors: &[Tens
             "BitNet b1.58 2B-4T needs squared ReLU, which llama.cpp's graph lacks: it would answer fluently and wrongly. \
              TabAgent's own kernels for it are not there yet.",
         );
+        return;
     }
     match header.quantisation {
         Some("TL1" | "TL2") => found.hinder(
             "unsupported_format",
             "Its weights are laid out for one kernel on one machine (TL1, TL2); take the file with I2_S weights.",
         ),
-        Some("I2_S") if !matches!(header.architecture.as_str(), "llama" | "bitnet" | "bitnet-25" | "bitnet-b1.58") => {
+        Some("I2_S") if !matches!(header.architecture.as_str(), "llama" | "bitnet") => {
             found.hinder(
                 "unsupported_architecture",
                 format!("I2_S weights run for the architectures llama and bitnet, not for {}.", header.architecture),
@@ -29,6 +30,10 @@ pub(crate) fn hinder(found: &mut Detection, header: &GgufHeader, tensors: &[Tens
         Some("I2_S") if !tensors.iter().all(row_fits) => found.hinder(
             "unsupported_format",
             format!("Its I2_S rows are no multiples of {TQ2_0_BLOCK} and cannot become TQ2_0; take its F16 file."),
+        ),
+        Some("I2_S") => found.hinder(
+            "unsupported_format",
+            "Its I2_S weights can be repacked to llama.cpp's TQ2_0 without loss, which this version does not do yet.",
         ),
         _ => {}
     }

@@ -94,18 +94,14 @@ const ROUTES: &[Route] = &[
     route(ModelType::Gguf, Language::Rust, "llama_cpp", "llama.cpp made this format and runs it in this process"),
     Route {
         architectures: CANDLE_GGUF,
+        tasks: GENERATES,
         ..route(ModelType::Gguf, Language::Rust, "candle", "reads GGUF of this architecture, slower than llama.cpp")
     },
     Route {
         install: "uv pip install 'tabagent[llama-cpp-python]'",
         ..route(ModelType::Gguf, Language::Python, "llama_cpp_python", "llama.cpp where this wheel has no build")
     },
-    route(
-        ModelType::BitNet,
-        Language::Rust,
-        "llama_cpp",
-        "ternary weights, repacked without loss to llama.cpp's TQ2_0",
-    ),
+    route(ModelType::BitNet, Language::Rust, "llama_cpp", "runs ternary weights (TQ1_0, TQ2_0)"),
     Route {
         architectures: CANDLE,
         ..route(ModelType::Safetensors, Language::Rust, "candle", "runs this architecture without Python")
@@ -150,8 +146,8 @@ const ROUTES: &[Route] = &[
     },
 ];
 
-/// The engines of this wheel itself.
-const OF_THIS_WHEEL: [&str; 1] = ["llama_cpp"];
+/// The engines of this wheel itself, and what they do.
+const OF_THIS_WHEEL: [(&str, &[&str]); 1] = [("llama_cpp", &[task::TEXT_GENERATION])];
 
 /// Every engine for the model, best first.
 pub fn rank(found: &Detection, circumstances: &Circumstances) -> Vec<Candidate> {
@@ -192,15 +188,19 @@ impl Route {
 
     fn candidate(&self, found: &Detection, circumstances: &Circumstances) -> Candidate {
         let mut obstacles = found.obstacles.clone();
-        match &circumstances.engines {
-            Some(engines) => match engines.iter().find(|engine| engine.name == self.engine) {
-                Some(engine) if engine.installed => {}
-                Some(engine) => obstacles.push(not_installed(self.engine, &engine.install_hint)),
-                None => obstacles.push(not_installed(self.engine, self.install)),
+        let of_installation = |engines: &[Engine]| engines.iter().find(|engine| engine.name == self.engine).cloned();
+        let of_wheel = || OF_THIS_WHEEL.iter().find(|(name, _)| *name == self.engine);
+        obstacles.extend(match &circumstances.engines {
+            Some(engines) => match of_installation(engines) {
+                Some(engine) if engine.installed => cannot_do(self.engine, &engine.tasks, found),
+                Some(engine) => Some(not_installed(self.engine, &engine.install_hint)),
+                None => Some(not_installed(self.engine, self.install)),
             },
-            None if OF_THIS_WHEEL.contains(&self.engine) => {}
-            None => obstacles.push(not_installed(self.engine, self.install)),
-        }
+            None => match of_wheel() {
+                Some((_, tasks)) => cannot_do(self.engine, tasks, found),
+                None => Some(not_installed(self.engine, self.install)),
+            },
+        });
         obstacles.extend(too_large(found, circumstances));
         Candidate { engine: self.engine.into(), language: self.language, reason: self.reason.into(), obstacles }
     }
@@ -208,16 +208,26 @@ impl Route {
 
 impl Engine {
     fn takes(&self, found: &Detection) -> bool {
-        let does = |task: &String| self.tasks.is_empty() || self.tasks.contains(task);
-        self.formats.iter().any(|format| format == found.model_type().name()) && found.task.as_ref().is_none_or(does)
+        self.formats.iter().any(|format| format == found.model_type().name())
     }
+}
+
+/// What keeps an engine that is there from a model that is for something else. Models that see pictures also write.
+fn cannot_do(engine: &str, tasks: &[impl AsRef<str>], found: &Detection) -> Option<Obstacle> {
+    let task = found.task.as_deref()?;
+    let does = |known: &str| known == task || (known == task::TEXT_GENERATION && task == task::IMAGE_TEXT_TO_TEXT);
+    if tasks.is_empty() || tasks.iter().any(|known| does(known.as_ref())) {
+        return None;
+    }
+    Some(Obstacle::new("unsupported_task", format!("The model is for {task}, which the engine {engine} does not do.")))
 }
 
 fn stranger(engine: &Engine, found: &Detection, circumstances: &Circumstances) -> Candidate {
     let mut obstacles = found.obstacles.clone();
-    if !engine.installed {
-        obstacles.push(not_installed(&engine.name, &engine.install_hint));
-    }
+    obstacles.extend(match engine.installed {
+        true => cannot_do(&engine.name, &engine.tasks, found),
+        false => Some(not_installed(&engine.name, &engine.install_hint)),
+    });
     obstacles.extend(too_large(found, circumstances));
     let reason = "installed beside TabAgent's own engines for this format".to_owned();
     Candidate { engine: engine.name.clone(), language: engine.language, reason, obstacles }
@@ -319,6 +329,14 @@ mod tests {
         };
         assert_eq!(names(&ask(false)), ["onnxruntime", "rusty"]);
         assert_eq!(names(&ask(true)), ["rusty", "onnxruntime"]);
+    }
+
+    #[test]
+    fn what_a_model_is_for_counts() {
+        let embeds = Detection { task: Some(task::FEATURE_EXTRACTION.into()), ..model(ModelType::Gguf, "nomic-bert") };
+        assert_eq!(rank(&embeds, &Circumstances::default())[0].obstacles[0].code, "unsupported_task");
+        let sees = Detection { task: Some(task::IMAGE_TEXT_TO_TEXT.into()), ..embeds };
+        assert!(rank(&sees, &Circumstances::default())[0].obstacles.is_empty());
     }
 
     #[test]
