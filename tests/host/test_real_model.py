@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,10 +162,13 @@ def test_an_empty_prompt_is_continued(real: HostProcess) -> None:
     assert last["event"] == "done"
 
 
-def test_system_messages_steer(real: HostProcess) -> None:
-    system = {"role": "system", "content": "Your name is Zebulon."}
-    asked = [system, {"role": "user", "content": "What is your name?"}]
-    assert "Zebulon" in chat(real, asked)["text"]
+def test_system_messages_reach_the_model(real: HostProcess) -> None:
+    def prompt_tokens(system: str) -> int:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": "What is your name?"}]
+        return int(chat(real, messages)["usage"]["prompt_tokens"])
+
+    long, short = "Your name is Zebulon, and you live in a lighthouse.", "Your name is Zebulon."
+    assert prompt_tokens(long) - prompt_tokens(short) == len(tokens(real, long)) - len(tokens(real, short))
 
 
 def test_files_that_are_no_model(real: HostProcess, shared: Installation) -> None:
@@ -183,6 +188,28 @@ def test_a_worker_killed_in_mid_answer(tabagent: Installation) -> None:
         os.kill(host.result("status")["result"]["models"][0]["pid"], signal.SIGKILL)
         error = list(events)[-1]["error"]
         assert (error["code"], error["details"]["signal"]) == ("engine_crashed", "SIGKILL")
+        assert "Paris" in chat(host, CAPITAL)["text"]
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "truncated"])
+def test_t29_a_model_that_changes_while_it_answers(tabagent: Installation, how: str) -> None:
+    """Truncated, its pages are gone: the worker may die of it (SIGBUS), nobody else."""
+    with tabagent.host() as host:
+        source = Path(host.result("detect_model", model=MODEL)["result"]["path"])
+        path = tabagent.models / "changing.gguf"
+        shutil.copyfile(source, path)
+        request = host.send("chat", model="changing", messages=STORY, options={"max_tokens": 200})
+        events = host.events(request)
+        next(event for event in events if event["event"] == "token")
+        if how == "truncated":
+            os.truncate(path, 4096)
+        else:
+            path.unlink()
+        if how == "replaced":
+            path.write_bytes(b"something else")
+        last = list(events)[-1]
+        assert last["event"] == "done" or last["error"]["code"] == "engine_crashed"
+        assert (last["event"] == "done") or how == "truncated"
         assert "Paris" in chat(host, CAPITAL)["text"]
 
 

@@ -323,3 +323,33 @@ assert cache.get_file({REPO!r}, "../../../secret") is None
     (Path(puller.environ["HF_HOME"]) / "secret").write_text("s")
     subprocess.run([sys.executable, "-c", program], env=puller.environ, check=True)
     assert hub.downloads(FILE) == 1
+
+
+def test_what_is_on_this_machine_stays_where_it_is(puller: Installation, hub: FakeHub) -> None:
+    path = puller.models / "local.gguf"
+    path.write_bytes(MODEL)
+    with puller.host() as host:
+        result = pull(host, str(path))["result"]
+        assert (result["model"], result["path"]) == ("local", str(path))
+    assert hub.requests == []
+
+
+def test_f40_the_disk_fills_up_in_the_middle(puller: Installation, hub: FakeHub) -> None:
+    """A limit on the size of files is what a full disk looks like; what came stays, and is continued later."""
+    program = f"""
+import resource, signal
+from native_host.core.model_library.model_cache import ModelCache
+from native_host.protocol.errors import TabAgentError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+try:
+    ModelCache().download_quant({REPO!r}, "Q4_0")
+except TabAgentError as error:
+    assert error.code == "disk_full", error
+else:
+    raise AssertionError("it was not noticed")
+"""
+    subprocess.run([sys.executable, "-c", program], env=puller.environ, check=True)
+    assert is_absent_resumable_or_whole(puller) == "resumable"
+    with puller.host() as host:
+        assert pull(host)["event"] == "done"

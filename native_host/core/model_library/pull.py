@@ -90,6 +90,8 @@ class Puller:
         """
         token = await asyncio.to_thread(_token)
         facts = await self._detection.detect(reference, auth_token=token)
+        if facts["path"] is not None:
+            return facts, Path(facts["path"])  # on this machine already, and used in place
         plan = _plan(facts, self._detection.endpoint)
         key = (plan.repository, plan.commit, plan.entry)
         job = self._jobs.get(key)
@@ -161,7 +163,7 @@ def _plan(facts: ModelFacts, endpoint: str) -> Plan:
     """Refuse what no engine may run; else what to fetch."""
     name, commit = facts["repo"], facts["commit"]
     if name is None or commit is None:
-        raise TabAgentError(ErrorCode.BAD_PARAM, f"{facts['source']} is on this machine already.", path="model")
+        raise TabAgentError(ErrorCode.HUB_UNAVAILABLE, f"The hub names no commit of {facts['source']}.")
     if facts["obstacles"]:
         obstacle = facts["obstacles"][0]
         raise TabAgentError(ErrorCode(obstacle["code"]), obstacle["message"], model=name)
