@@ -38,9 +38,13 @@ class EngineDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What to load, and how. ``threads`` 0 means one per physical core; ``context_length`` None the model's own."""
+    """What to load, and how. ``threads`` 0 means one per physical core; ``context_length`` None the model's own.
+
+    ``cache_dir`` is for what an engine makes of a model and wants to find again.
+    """
 
     path: Path
+    cache_dir: Path
     context_length: int | None = None
     gpu_layers: int = 0
     mlock: bool = False

@@ -115,7 +115,8 @@ class Worker:
         return self._stream(request.id, stream, controls)
 
     def _load(self, request: Request) -> dict[str, Any]:
-        message = {**request.message, "path": Path(request.message["path"])}
+        paths = {name: Path(request.message[name]) for name in ("path", "cache_dir")}
+        message = {**request.message, **paths}
         load = LoadRequest(**{field.name: message[field.name] for field in fields(LoadRequest)})
         size = load.path.stat().st_size if load.path.is_file() else 0
 

@@ -20,6 +20,7 @@ from backends.contract import (
     Sampling,
     TextStream,
 )
+from backends.llama_cpp import ternary
 from backends.template_process import TemplateProcess
 
 _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
@@ -49,7 +50,7 @@ class LlamaCppEngine:
         with _errors_mapped():
             model.load(
                 tabagent_model.get_library(request.cpu_variant),
-                str(request.path),
+                str(ternary.readable(request.path, request.cache_dir)),
                 gpu_layers=request.gpu_layers,
                 mlock=request.mlock,
                 context_length=request.context_length,

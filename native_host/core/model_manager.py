@@ -230,6 +230,7 @@ class ModelManager:
     def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
         return {
             "path": model.facts["path"] or str(model.file.path),
+            "cache_dir": str(self._settings.cache_dir),
             "context_length": model.options.context_length,
             "gpu_layers": model.options.gpu_layers,
             "mlock": model.options.mlock,

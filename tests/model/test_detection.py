@@ -208,7 +208,7 @@ def test_bad_files_cost_neither_time_nor_memory(model_path: Path, tmp_path: Path
         "bomb.gguf": data[:24] + struct.pack("<Q", 2**62) + data[32:100],
         "cut.gguf": data[: len(data) // 2],
         "huge.safetensors": struct.pack("<Q", 2**63) + b"{",
-        "names.safetensors": struct.pack("<Q", 20_000_000) + b'{"' + b"x" * 19_999_998,
+        "names.safetensors": struct.pack("<Q", 10_000_000) + b'{"' + b"x" * 9_999_998,
         "deep.onnx": b"\x08\x0a" + b"\x3a\x7f" * 60,
     }
     for name, content in bad.items():
@@ -219,13 +219,13 @@ from pathlib import Path
 from tabagent_model import ModelError, detect_model
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    began = time.perf_counter()
+    began = time.process_time()  # what it costs, whatever else the machine does
     try:
         facts = detect_model(path)
         assert facts["model_type"] in ("unknown", "onnx"), facts
     except ModelError:
         pass
-    assert time.perf_counter() - began < 0.1, path
+    assert time.process_time() - began < 0.1, path
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     grown = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -69,4 +69,3 @@ class _Reporter:
 
     async def token(self, text: str) -> None:
         """A download has none."""
-        raise NotImplementedError(text)

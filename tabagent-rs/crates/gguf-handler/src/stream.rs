@@ -63,6 +63,8 @@ pub struct Completion {
     pub cached_tokens: usize,
     /// Where the time went
     pub timings: Timings,
+    /// What the first token was drawn from, one per vocabulary entry; empty unless asked for
+    pub logits: Vec<f32>,
 }
 
 /// What a read of a stream found.

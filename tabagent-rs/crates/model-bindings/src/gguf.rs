@@ -63,3 +63,8 @@ pub(crate) fn estimate_memory(
     let tokens = context_length.map_or_else(|| model_loader::default_context_length(&header), |length| length.0);
     Ok(model_loader::estimate(&header, tokens, n_parallel.0).total())
 }
+
+#[pyfunction]
+pub(crate) fn repack_bitnet(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<()> {
+    py.detach(|| bitnet::repack(&source, &target)).or_raise(py)
+}

@@ -45,8 +45,8 @@ impl PyModel {
                 Prompt::Text(text) => model.tokenize_prompt(&text)?,
                 Prompt::Tokens(tokens) => tokens,
             };
-            let Options { max_tokens, sampling, stop } = options;
-            model.generate(GenerateRequest { prompt, max_tokens, sampling, stop }, pacing)
+            let Options { max_tokens, sampling, stop, keep_logits } = options;
+            model.generate(GenerateRequest { prompt, max_tokens, sampling, stop, keep_logits }, pacing)
         })
         .or_raise(py)
         .map(PyTokenStream::new)
@@ -58,6 +58,7 @@ struct Options {
     max_tokens: u32,
     sampling: SamplingParams,
     stop: Vec<String>,
+    keep_logits: bool,
 }
 
 impl Options {
@@ -80,7 +81,8 @@ impl Options {
             repeat_penalty: repeat_penalty.0,
             seed: seed.map(|seed| seed.0),
         };
-        Self { max_tokens: max_tokens.0, sampling, stop: stop.map_or_else(Vec::new, |stop| stop.0) }
+        let stop = stop.map_or_else(Vec::new, |stop| stop.0);
+        Self { max_tokens: max_tokens.0, sampling, stop, keep_logits: false }
     }
 }
 
@@ -293,6 +295,17 @@ impl PyModel {
                         call.call1(py, (text,))?;
                     }
                 }
+            }
+        }
+    }
+
+    fn next_logits(&self, py: Python<'_>, prompt: Prompt) -> PyResult<Vec<f32>> {
+        let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+        let options = Options { max_tokens: 1, sampling: greedy, stop: Vec::new(), keep_logits: true };
+        let stream = self.start(py, prompt, options, Pacing::EachPiece)?;
+        loop {
+            if let Piece::End(completion) = stream.wait(py)? {
+                return Ok(completion.logits);
             }
         }
     }

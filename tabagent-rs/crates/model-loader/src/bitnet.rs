@@ -31,10 +31,6 @@ pub(crate) fn hinder(found: &mut Detection, header: &GgufHeader, tensors: &[Tens
             "unsupported_format",
             format!("Its I2_S rows are no multiples of {TQ2_0_BLOCK} and cannot become TQ2_0; take its F16 file."),
         ),
-        Some("I2_S") => found.hinder(
-            "unsupported_format",
-            "Its I2_S weights can be repacked to llama.cpp's TQ2_0 without loss, which this version does not do yet.",
-        ),
         _ => {}
     }
 }

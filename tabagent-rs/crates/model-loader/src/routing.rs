@@ -101,7 +101,12 @@ const ROUTES: &[Route] = &[
         install: "uv pip install 'tabagent[llama-cpp-python]'",
         ..route(ModelType::Gguf, Language::Python, "llama_cpp_python", "llama.cpp where this wheel has no build")
     },
-    route(ModelType::BitNet, Language::Rust, "llama_cpp", "runs ternary weights (TQ1_0, TQ2_0)"),
+    route(
+        ModelType::BitNet,
+        Language::Rust,
+        "llama_cpp",
+        "ternary weights; I2_S is repacked without loss to llama.cpp's TQ2_0",
+    ),
     Route {
         architectures: CANDLE,
         ..route(ModelType::Safetensors, Language::Rust, "candle", "runs this architecture without Python")

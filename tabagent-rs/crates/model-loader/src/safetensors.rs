@@ -16,7 +16,7 @@ use std::path::Path;
 /// Name of the format in messages.
 pub(crate) const NAME: &str = "safetensors";
 /// The format allows 100 MB; the largest real models need 2.
-const LONGEST_HEADER: u64 = 25_000_000;
+const LONGEST_HEADER: u64 = 10_000_000;
 const MOST_TENSORS: usize = 200_000;
 const LONGEST_NAME: usize = 1024;
 const MOST_DIMENSIONS: usize = 8;

@@ -30,4 +30,6 @@ pub struct GenerateRequest {
     pub sampling: SamplingParams,
     /// Texts that end the completion and are left out of it
     pub stop: Vec<String>,
+    /// Whether the logits that the first token was drawn from are wanted
+    pub keep_logits: bool,
 }

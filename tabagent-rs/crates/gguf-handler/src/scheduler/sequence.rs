@@ -40,6 +40,8 @@ pub(super) struct Sequence {
     text: String,
     submitted: Instant,
     timings: Timings,
+    /// Where the first token's logits go, when they are wanted
+    logits: Option<Vec<f32>>,
 }
 
 impl Sequence {
@@ -61,6 +63,7 @@ impl Sequence {
             text: String::new(),
             submitted,
             timings: Timings { queue: submitted.elapsed(), ..Timings::default() },
+            logits: request.keep_logits.then(Vec::new),
         }
     }
 
@@ -82,6 +85,9 @@ impl Sequence {
         };
         if self.tokens.len() == self.prompt_length {
             self.timings.time_to_first_token = self.submitted.elapsed();
+            if let Some(kept) = &mut self.logits {
+                kept.extend_from_slice(logits);
+            }
         }
         if model.vocab().ends_generation(token) {
             self.flush();
@@ -120,6 +126,7 @@ impl Sequence {
             prompt_tokens: self.prompt_length,
             cached_tokens: self.cached,
             timings: self.timings,
+            logits: self.logits.take().unwrap_or_default(),
         }
     }
 }

@@ -32,6 +32,7 @@ from tabagent_model._native import (
     find_models,
     hardware,
     read_gguf,
+    repack_bitnet,
 )
 from tabagent_model.errors import (
     Cancelled,
@@ -107,4 +108,5 @@ __all__ = [
     "get_optimal_binary",
     "hardware",
     "read_gguf",
+    "repack_bitnet",
 ]

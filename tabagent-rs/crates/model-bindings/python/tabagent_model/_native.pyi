@@ -26,6 +26,7 @@ __all__ = [
     "find_models",
     "hardware",
     "read_gguf",
+    "repack_bitnet",
 ]
 
 class _Cpu(TypedDict):
@@ -191,6 +192,16 @@ def detect_model(
 
 def find_models(folder: str | PathLike[str]) -> list[FoundModel]:
     """The whole models in a folder and the folders in it, by their names alone; ``detect_model`` looks at one."""
+
+def repack_bitnet(source: str | PathLike[str], target: str | PathLike[str]) -> None:
+    """Write a GGUF file with I2_S weights again, with TQ2_0 in their place: the same values, which llama.cpp reads.
+
+    ``target`` appears when it is whole.
+
+    Raises:
+        WrongFormat: A row does not divide into blocks of 256.
+        ModelError: As ``read_gguf``; ``LoadFailed`` where ``target`` cannot be written.
+    """
 
 @final
 class Completion:
@@ -386,6 +397,12 @@ class PyModel:
             ContextOverflow: The prompt leaves no room for an answer.
             InvalidParameter: A parameter out of range.
             GenerationFailed, ModelClosed: It could not be finished.
+        """
+    def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
+        """Logits of the token that follows ``prompt``, one per vocabulary entry.
+
+        Raises:
+            ModelError: As ``generate``.
         """
     def stream(
         self,
