@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from native_host.core.model_library.download import Download, RemoteFile
 from tabagent_harness import HostProcess
 from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
 from tests.support import Installation, eventually
+from tests.ternary_model import gguf as made
 
 REPO = "org/tiny-GGUF"
 FILE = "tiny-Q4_0.gguf"
@@ -33,6 +36,14 @@ def gguf(size: int = 3_000_000, seed: int = 1) -> bytes:
     head += text("general.architecture") + struct.pack("<I", 8) + text("chaos")
     head += text("t") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
     return head + bytes(-len(head) % 32) + random.Random(seed).randbytes(size // 4 * 4)
+
+
+def split_gguf(number: int) -> bytes:
+    """A part of a model of two."""
+    values: dict[str, object] = {"split__no": number, "split__count": 2}
+    if number == 0:
+        values["general__architecture"] = "chaos"
+    return made([(f"t{number}", [64], 0, bytes(256))], **values)
 
 
 MODEL = gguf()
@@ -238,16 +249,34 @@ def test_verify_finds_a_bit_that_flipped(puller: Installation, hub: FakeHub) -> 
         assert [file["verified"] for file in verified["files"]] == [False]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../x", "..\\x", "a/../../x", "/etc/passwd", "//h/s", "C:x", "a/b:stream", "x\u0000y", "./x", "a//b"],
-)
+LEADING_AWAY = ["../x", "..\\x", "a/../../x", "/etc/passwd", "//h/s", "\\\\h\\s", "C:x", "C:\\x", "C:/x", "a/b:stream"]
+LEADING_AWAY += ["x\0y", "x\ny", "./x", "a//b", "a/./b", "..", ".", "", "a/", "/", "a/..", "x\x7f", "a\\..\\b"]
+NOT_EVERYWHERE = ["CON.json", "con.json", "NUL.json", "a/aux.json", "COM1.json", "lpt9.json", "PRN", "CLOCK$.json"]
+NOT_EVERYWHERE += ["x. .json", "dir./config.json", "dir /config.json", "a?.json", "a*.json", "a<b>.json", 'a"b.json']
+NOT_EVERYWHERE += ["a|b.json", f"{'x' * 300}.json", "CONIN$.json"]
+
+
+@pytest.mark.parametrize("name", LEADING_AWAY)
 def test_t13_names_that_lead_away(puller: Installation, hub: FakeHub, name: str) -> None:
     hub.repositories[REPO].names = [name]
     with puller.host() as host:
         assert pull(host)["error"]["code"] == "model_not_found"
     assert not list(puller.root.rglob("passwd"))
     assert not cache(puller).exists()
+
+
+def test_t13_names_that_not_every_system_holds(puller: Installation, hub: FakeHub) -> None:
+    """Beside safetensors every JSON file comes too: one that cannot be written everywhere refuses the whole."""
+    with puller.host() as host:
+        for name in NOT_EVERYWHERE:
+            files = {"model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "config.json": b"{}"}
+            hub.repositories["org/odd"] = Repository(files, names=[name])
+            answer = pull(host, "org/odd")
+            written = [path for path in puller.root.rglob("*") if str(path).endswith(f"/{name}")]
+            assert answer["event"] == "error" or not written, name
+        twins = {"model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "config.json": b"{}", "Config.json": b"{}"}
+        hub.repositories["org/twins"] = Repository(twins)
+        assert pull(host, "org/twins")["error"]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize(
@@ -353,3 +382,49 @@ else:
     assert is_absent_resumable_or_whole(puller) == "resumable"
     with puller.host() as host:
         assert pull(host)["event"] == "done"
+
+
+def test_parts_and_projector_come_together(puller: Installation, hub: FakeHub) -> None:
+    parts = {f"big-Q8_0-0000{n}-of-00002.gguf": split_gguf(n - 1) for n in (1, 2)}
+    others = {"big-Q4_0.gguf": gguf(seed=5), "mmproj-F16.gguf": gguf(seed=6), "mmproj-F32.gguf": gguf(seed=7)}
+    hub.repositories["org/big"] = Repository({**parts, **others})
+    with puller.host() as host:
+        result = pull(host, f"{hub.url}/org/big/resolve/{COMMIT}/big-Q8_0-00001-of-00002.gguf")["result"]
+    snapshot = Path(result["path"]).parent
+    assert sorted(path.name for path in snapshot.iterdir()) == sorted([*parts, "mmproj-F16.gguf"])
+
+
+def test_f39_main_changes_in_the_middle(puller: Installation, hub: FakeHub) -> None:
+    """The commit that was asked about is the one that is fetched, or nothing is."""
+    hub.faults[FILE] = Fault(delay_s=0.02, cut_after=2_500_000, cuts=1)
+    with puller.host() as host:
+        request = host.send("pull_model", model=REPO)
+        next(event for event in host.events(request) if event.get("done", 0) > 0)
+        hub.repositories[REPO] = Repository({FILE: gguf(seed=9)}, commit="f" * 40)
+        assert list(host.events(request))[-1]["error"]["code"] == "download_failed"
+        assert listed(host) == []
+        hub.faults.clear()
+        assert pull(host)["result"]["commit"] == "f" * 40
+
+
+def test_f39_a_server_that_stalls(hub: FakeHub, tmp_path: Path) -> None:
+    hub.faults[FILE] = Fault(stall_s=1.5)
+    download = Download(None, lambda _name, _have: None, stall_s=0.4)
+    remote = RemoteFile(
+        f"{hub.url}/{REPO}/resolve/{COMMIT}/{FILE}", FILE, len(MODEL), hashlib.sha256(MODEL).hexdigest(), None
+    )
+    download.fetch(remote, tmp_path / "blob")
+    assert (tmp_path / "blob").read_bytes() == MODEL
+    assert hub.downloads(FILE) > 1
+    download.close()
+
+
+def test_f42_two_programs_do_not_fetch_a_blob_twice(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(delay_s=0.02)
+    program = f"""
+from native_host.core.model_library.model_cache import ModelCache
+assert ModelCache().download_quant({REPO!r}, "Q4_0").exists()
+"""
+    programs = [subprocess.Popen([sys.executable, "-c", program], env=puller.environ) for _ in range(3)]
+    assert [it.wait(60) for it in programs] == [0, 0, 0]
+    assert hub.downloads(FILE) == 1

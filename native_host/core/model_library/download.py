@@ -151,7 +151,7 @@ class Download:
                     raise _Interrupted("the server sent another part than was asked for")
                 out.truncate(0)  # it sends the whole
                 digest, have = _new_hash(file), 0
-            for received in response.iter_raw(READ_SIZE):
+            for received in response.iter_raw():  # as it comes: what waits for more would be lost with the connection
                 self._check_cancelled()
                 piece = received[: file.size + 1 - have]
                 out.write(piece)
