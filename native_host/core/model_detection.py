@@ -27,7 +27,7 @@ _CODES = {
     "HubError": ErrorCode.HUB_UNAVAILABLE,
     "LoadFailed": ErrorCode.LOAD_FAILED,
 }
-_CACHED = 64
+_CACHED = 1024
 
 
 class ModelDetection:

@@ -129,7 +129,7 @@ class ModelManager:
 
     async def _find(self, name: str) -> ModelFile:
         for model in self._models.values():
-            if name == model.file.name:
+            if name in (model.file.name, str(model.file.path)):
                 return model.file
         return await asyncio.to_thread(self._library.find, name)
 

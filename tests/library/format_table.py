@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import struct
 import sys
 import tempfile
 import zipfile
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tabagent_model import ModelFacts, detect_model
+
+from tests.made_models import gguf, safetensors
 
 _HEAD = (
     "# Formats\n\n"
@@ -25,33 +26,10 @@ _HEAD = (
 _BUILT = {"llama_cpp"}
 
 
-def _text(text: str) -> bytes:
-    return struct.pack("<Q", len(text)) + text.encode()
-
-
-def gguf(values: Mapping[str, str | int], kind: int = 0, row: int = 256) -> bytes:
+def one_tensor(values: Mapping[str, str | int], kind: int = 0, row: int = 256) -> bytes:
     """A GGUF file with one tensor of that type."""
-    bytes_of = {0: row * 4, 35: row // 256 * 66, 36: row // 4 + 32, 38: 32, 39: row // 32 * 17}[kind]
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(values))
-    for key, value in values.items():
-        content = struct.pack("<II", 4, value) if isinstance(value, int) else struct.pack("<I", 8) + _text(value)
-        head += _text(key) + content
-    head += _text("blk.0.ffn_up.weight") + struct.pack("<IQIQ", 1, row, kind, 0)
-    return head + bytes(-len(head) % 32 + bytes_of)
-
-
-def safetensors(**tensors: tuple[str, list[int]]) -> bytes:
-    """Zeros of these types and shapes."""
-    widths = {"F32": 4, "BF16": 2, "U8": 1}
-    header, offset = {}, 0
-    for name, (dtype, shape) in tensors.items():
-        size = widths[dtype]
-        for extent in shape:
-            size *= extent
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(offset)
+    size = {0: row * 4, 35: row // 256 * 66, 36: row // 4 + 32, 38: 32, 39: row // 32 * 17}[kind]
+    return gguf([("blk.0.ffn_up.weight", [row], kind, bytes(size))], **values)
 
 
 def onnx(inputs: list[str], outputs: list[str]) -> bytes:
@@ -89,22 +67,24 @@ def cases() -> dict[str, dict[str, bytes]]:
         file.seek(0)
         task_zip = file.read()
     return {
-        "GGUF": {"model-F32.gguf": gguf(llama)},
+        "GGUF": {"model-F32.gguf": one_tensor(llama)},
         "GGUF, split": {
-            f"model-0000{n + 1}-of-00002.gguf": gguf({**llama, "split.no": n, "split.count": 2}) for n in range(2)
+            f"model-0000{n + 1}-of-00002.gguf": one_tensor({**llama, "split.no": n, "split.count": 2}) for n in range(2)
         },
         "GGUF with a vision projector": {
-            "model.gguf": gguf(llama),
-            "mmproj-F16.gguf": gguf({"general.architecture": "clip"}),
+            "model.gguf": one_tensor(llama),
+            "mmproj-F16.gguf": one_tensor({"general.architecture": "clip"}),
         },
-        "GGUF that embeds": {"embed.gguf": gguf({"general.architecture": "nomic-bert"})},
-        "GGUF that ranks": {"rank.gguf": gguf({**llama, "llama.pooling_type": 4})},
-        "GGUF, ternary TQ2_0": {"tq2.gguf": gguf({"general.architecture": "bitnet", "general.file_type": 37}, 35)},
-        "GGUF, I2_S": {"i2s.gguf": gguf(llama, 36)},
-        "GGUF, I2_S of BitNet b1.58 2B-4T": {"2b.gguf": gguf({"general.architecture": "bitnet-b1.58"}, 36)},
-        "GGUF, TL1": {"tl1.gguf": gguf({"general.architecture": "bitnet"}, 38)},
-        "GGUF, TL2 (ggml's number for MXFP4)": {"tl2.gguf": gguf({"general.architecture": "bitnet"}, 39)},
-        "GGUF, MXFP4": {"mxfp4.gguf": gguf(llama, 39)},
+        "GGUF that embeds": {"embed.gguf": one_tensor({"general.architecture": "nomic-bert"})},
+        "GGUF that ranks": {"rank.gguf": one_tensor({**llama, "llama.pooling_type": 4})},
+        "GGUF, ternary TQ2_0": {
+            "tq2.gguf": one_tensor({"general.architecture": "bitnet", "general.file_type": 37}, 35)
+        },
+        "GGUF, I2_S": {"i2s.gguf": one_tensor(llama, 36)},
+        "GGUF, I2_S of BitNet b1.58 2B-4T": {"2b.gguf": one_tensor({"general.architecture": "bitnet-b1.58"}, 36)},
+        "GGUF, TL1": {"tl1.gguf": one_tensor({"general.architecture": "bitnet"}, 38)},
+        "GGUF, TL2 (ggml's number for MXFP4)": {"tl2.gguf": one_tensor({"general.architecture": "bitnet"}, 39)},
+        "GGUF, MXFP4": {"mxfp4.gguf": one_tensor(llama, 39)},
         "safetensors": {"model.safetensors": weights, "config.json": _config("LlamaForCausalLM")},
         "safetensors, sharded": {
             "model-00001-of-00002.safetensors": weights,

@@ -18,24 +18,17 @@ import pytest
 from native_host.core.model_library.download import Download, RemoteFile
 from tabagent_harness import HostProcess
 from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
+from tests.made_models import gguf
 from tests.support import Installation, eventually
-from tests.ternary_model import gguf as made
 
 REPO = "org/tiny-GGUF"
 FILE = "tiny-Q4_0.gguf"
 
 
-def gguf(size: int = 3_000_000, seed: int = 1) -> bytes:
+def tiny(size: int = 3_000_000, seed: int = 1) -> bytes:
     """A model of an architecture nobody knows, sound as far as a reader can tell."""
-    import struct  # noqa: PLC0415
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1)
-    head += text("general.architecture") + struct.pack("<I", 8) + text("chaos")
-    head += text("t") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
-    return head + bytes(-len(head) % 32) + random.Random(seed).randbytes(size // 4 * 4)
+    weights = random.Random(seed).randbytes(size // 4 * 4)
+    return gguf([("t", [size // 4], 0, weights)], general__architecture="chaos")
 
 
 def split_gguf(number: int) -> bytes:
@@ -43,10 +36,10 @@ def split_gguf(number: int) -> bytes:
     values: dict[str, object] = {"split__no": number, "split__count": 2}
     if number == 0:
         values["general__architecture"] = "chaos"
-    return made([(f"t{number}", [64], 0, bytes(256))], **values)
+    return gguf([(f"t{number}", [64], 0, bytes(256))], **values)
 
 
-MODEL = gguf()
+MODEL = tiny()
 
 
 @pytest.fixture
@@ -138,7 +131,7 @@ def test_f39_what_can_be_mended_is(puller: Installation, hub: FakeHub, fault: Fa
         MODEL[:-1] + bytes([MODEL[-1] ^ 1]),
         bytes(len(MODEL)),
         MODEL + b"more",
-        gguf(seed=2),
+        tiny(seed=2),
     ],
     ids=["one bit", "same size", "longer", "other weights"],
 )
@@ -386,7 +379,7 @@ else:
 
 def test_parts_and_projector_come_together(puller: Installation, hub: FakeHub) -> None:
     parts = {f"big-Q8_0-0000{n}-of-00002.gguf": split_gguf(n - 1) for n in (1, 2)}
-    others = {"big-Q4_0.gguf": gguf(seed=5), "mmproj-F16.gguf": gguf(seed=6), "mmproj-F32.gguf": gguf(seed=7)}
+    others = {"big-Q4_0.gguf": tiny(seed=5), "mmproj-F16.gguf": tiny(seed=6), "mmproj-F32.gguf": tiny(seed=7)}
     hub.repositories["org/big"] = Repository({**parts, **others})
     with puller.host() as host:
         result = pull(host, f"{hub.url}/org/big/resolve/{COMMIT}/big-Q8_0-00001-of-00002.gguf")["result"]
@@ -400,7 +393,7 @@ def test_f39_main_changes_in_the_middle(puller: Installation, hub: FakeHub) -> N
     with puller.host() as host:
         request = host.send("pull_model", model=REPO)
         next(event for event in host.events(request) if event.get("done", 0) > 0)
-        hub.repositories[REPO] = Repository({FILE: gguf(seed=9)}, commit="f" * 40)
+        hub.repositories[REPO] = Repository({FILE: tiny(seed=9)}, commit="f" * 40)
         assert list(host.events(request))[-1]["error"]["code"] == "download_failed"
         assert listed(host) == []
         hub.faults.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tabagent_model import ModelError, detect_model
 
-from tests.ternary_model import text
+from tests.made_models import text
 
 ARCHITECTURE = text("general.architecture") + struct.pack("<I", 8) + text("llama")
 U64 = 2**64 - 1

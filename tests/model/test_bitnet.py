@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tabagent_model import PyModel, WrongFormat, detect_model, repack_bitnet
 
-from tests.ternary_model import I2_S, gguf, pack_i2_s, tensors, text, write
+from tests.made_models import gguf, text
+from tests.ternary_model import I2_S, pack_i2_s, tensors, write
 
 
 def unpack_tq2_0(packed: bytes) -> list[int]:

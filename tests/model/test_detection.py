@@ -26,19 +26,7 @@ from tabagent_model import (
     detect_model,
 )
 
-
-def safetensors(**tensors: tuple[str, list[int]]) -> bytes:
-    widths = {"F32": 4, "BF16": 2, "U8": 1}
-    header: dict[str, Any] = {}
-    offset = 0
-    for name, (dtype, shape) in tensors.items():
-        size = widths[dtype]
-        for extent in shape:
-            size *= extent
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(offset)
+from tests.made_models import safetensors
 
 
 def repository(folder: Path, *, auto_map: bool = False) -> Path:
