@@ -180,6 +180,16 @@ def test_cancelling_stops_and_the_rest_is_continued(puller: Installation, hub: F
     assert any("range" in headers for path, headers in hub.requests if path.endswith(FILE))
 
 
+def test_one_comes_as_the_last_one_leaves(puller: Installation, hub: FakeHub) -> None:
+    hub.faults[FILE] = Fault(delay_s=0.05)
+    with puller.host() as host:
+        for _ in range(3):
+            request = host.send("pull_model", model=REPO)
+            next(event for event in host.events(request) if event.get("done", 0) > 0)
+            host.send("cancel", target=request)
+        assert pull(host)["event"] == "done"
+
+
 def test_f42_two_clients_share_one_download_and_one_may_leave(puller: Installation, hub: FakeHub) -> None:
     hub.faults[FILE] = Fault(delay_s=0.05)
     with puller.host() as one, puller.host() as two:

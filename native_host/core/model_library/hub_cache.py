@@ -2,7 +2,6 @@
 
     models--ORG--NAME/blobs/ETAG                    content, by its hash
     models--ORG--NAME/snapshots/COMMIT/PATH         links to blobs
-    models--ORG--NAME/refs/REVISION                 the commit of a branch or tag
 
 Layout: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>. A model is there when its links are; they are
 made last, when every blob is whole and verified.
@@ -12,14 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-_REVISION = re.compile(r"[\w.-]{1,96}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +78,6 @@ class HubCache:
         self._link(repository, snapshot, ordered)
         return snapshot / entry
 
-    def refer(self, repository: str, revision: str, commit: str) -> None:
-        """Let a branch or tag mean the commit."""
-        if _REVISION.fullmatch(revision) and revision != commit:
-            _write(self.repository(repository) / "refs" / revision, commit)
-
     def remove(self, files: Iterable[Path]) -> int:
         """Remove links, and the blobs that no other link means. Returns the bytes that became free."""
         freed = 0
@@ -114,13 +105,6 @@ class HubCache:
                     if isinstance(error, FileExistsError) or os.name != "nt":
                         raise
                     shutil.copyfile(target, link)  # Windows without the right to make links
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="ascii")
-    fresh.replace(path)
 
 
 def _remove_empty_folders(folder: Path, root: Path) -> None:

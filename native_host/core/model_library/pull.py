@@ -11,7 +11,6 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,11 +93,10 @@ class Puller:
             return facts, Path(facts["path"])  # on this machine already, and used in place
         plan = _plan(facts, self._detection.endpoint)
         key = (plan.repository, plan.commit, plan.entry)
-        job = self._jobs.get(key)
-        if job is None:
-            job = self._jobs[key] = self._start(plan, token)
-            job.task.add_done_callback(lambda _: self._jobs.pop(key, None))
-        return facts, await self._watch(job, reply)
+        while (job := self._jobs.get(key)) is not None and job.download.is_cancelled():
+            await asyncio.wait([job.task])  # everybody has left it; what it has is continued
+            self._forget(key, job)
+        return facts, await self._watch(job or self._start(key, plan, token), reply)
 
     async def close(self) -> None:
         """Stop every download; what is there of it stays."""
@@ -107,11 +105,19 @@ class Puller:
             job.download.cancel()
         await asyncio.gather(*(job.task for job in jobs), return_exceptions=True)
 
-    def _start(self, plan: Plan, token: str | None) -> Job:
+    def _forget(self, key: tuple[str, str, str], job: Job) -> None:
+        if self._jobs.get(key) is job:
+            del self._jobs[key]
+        if not job.task.cancelled():
+            job.task.exception()  # looked at, also where nobody watches any more
+
+    def _start(self, key: tuple[str, str, str], plan: Plan, token: str | None) -> Job:
         have: dict[str, int] = {}
         download = Download(token, have.__setitem__)
         task = asyncio.create_task(asyncio.to_thread(self._fetch_all, plan, download), name=f"pull {plan.repository}")
-        return Job(plan, download, task, have)
+        job = self._jobs[key] = Job(plan, download, task, have)
+        task.add_done_callback(lambda _: self._forget(key, job))
+        return job
 
     async def _watch(self, job: Job, reply: Reply) -> Path:
         job.watchers += 1
@@ -125,10 +131,8 @@ class Puller:
             raise TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down; pull again to continue.") from None
         finally:
             job.watchers -= 1
-            if not job.watchers and not job.task.done():
+            if not job.watchers:
                 job.download.cancel()
-                with suppress(DownloadCancelled, TabAgentError):
-                    await asyncio.shield(job.task)
 
     def _fetch_all(self, plan: Plan, download: Download) -> Path:
         """In a thread: every blob, then one look, then the links."""
