@@ -162,13 +162,15 @@ fn weights(entries: &[&Entry], wanted: Option<&str>, model_type: ModelType, exte
         Some(_) => choose(&all, wanted)?,
         None => *all.iter().find(|entry| file_name(&entry.path).starts_with("model")).or(all.first())?,
     };
-    let shards: Vec<&Entry> = match shard(&first.path, extension) {
-        Some(of) => {
-            all.iter().copied().filter(|entry| shard(&entry.path, extension).is_some_and(|it| it.same(&of))).collect()
-        }
+    let shards: Vec<&Entry> = match Part::of(&first.path, extension) {
+        Some(of) => all
+            .iter()
+            .copied()
+            .filter(|entry| Part::of(&entry.path, extension).is_some_and(|it| it.same(&of)))
+            .collect(),
         None => vec![first],
     };
-    let missing = shard(&first.path, extension).map_or_else(Vec::new, |of| {
+    let missing = Part::of(&first.path, extension).map_or_else(Vec::new, |of| {
         let names = (1..=of.count).map(|number| of.name(number));
         names.filter(|name| !shards.iter().any(|entry| entry.path == *name)).collect()
     });
@@ -314,10 +316,6 @@ impl<'a> Part<'a> {
 
 fn split(path: &str) -> Option<Part<'_>> {
     Part::of(path, "gguf")
-}
-
-fn shard<'a>(path: &'a str, extension: &str) -> Option<Part<'a>> {
-    Part::of(path, extension)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ mod values;
 use crate::error::{Defect, Parsed, Result, corrupt};
 use crate::file;
 use crate::reader::Reader;
-use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::Path;
 pub use tensor_type::{TENSOR_TYPES, TensorType, bitnet_fork, tensor_type};
@@ -64,8 +63,6 @@ pub struct GgufHeader {
     pub quantisation: Option<&'static str>,
     /// Numbers in all tensors of this file
     pub parameters: u64,
-    /// Tensors of this file by type number
-    pub tensor_types: BTreeMap<u32, u64>,
     /// Which part of a split model this is, from 0
     pub split_number: u64,
     /// Parts of the model, 1 where it is whole
@@ -148,7 +145,6 @@ impl GgufFile {
         tensors::check(&tensors, alignment, size.saturating_sub(data_start))?;
         let header = GgufHeader {
             parameters: tensors.iter().map(TensorInfo::elements).fold(0, u64::saturating_add),
-            tensor_types: count_types(&tensors),
             quantisation: fork_quantisation(&tensors).or(header.quantisation),
             ..header
         };
@@ -200,20 +196,11 @@ fn describe(version: u32, file_size: u64, values: &Values) -> Parsed<GgufHeader>
         file_type,
         quantisation: file_type.and_then(quantisation::name),
         parameters: 0,
-        tensor_types: BTreeMap::new(),
         split_number,
         split_count: values.number("split.count").unwrap_or(1).max(1),
         file_size,
         has_chat_template: values.has("tokenizer.chat_template"),
     })
-}
-
-fn count_types(tensors: &[TensorInfo]) -> BTreeMap<u32, u64> {
-    let mut counts = BTreeMap::new();
-    for tensor in tensors {
-        *counts.entry(tensor.kind).or_insert(0) += 1;
-    }
-    counts
 }
 
 /// What Microsoft's fork calls the weights; its type numbers mean something else to ggml, or nothing.
