@@ -55,7 +55,18 @@ def _onnx() -> bytes:
     return b"\x08\x0a" + field(7, graph)
 
 
-SEEDS = {"gguf": _gguf(), "safetensors": _safetensors(), "onnx": _onnx()}
+def _pickle() -> bytes:
+    def text(content: bytes) -> bytes:
+        return b"X" + struct.pack("<I", len(content)) + content
+
+    storage = b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x06tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00K\x02K\x03\x86K\x03K\x01\x86\x89NtR"
+    head = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
+    state_dict = b"\x80\x02}q\x00(" + text(b"w") + tensor + text(b"n") + b"h\x00u."
+    return head + state_dict + b"\x80\x02]" + text(b"0") + b"a." + struct.pack("<Q6f", 6, *range(6))
+
+
+SEEDS = {"gguf": _gguf(), "safetensors": _safetensors(), "onnx": _onnx(), "pickle": _pickle()}
 
 
 def main() -> None:

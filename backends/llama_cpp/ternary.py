@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import tabagent_model
+
+from backends.derived_models import derived
+
+_NAME = "model.gguf"
 
 
 def readable(path: Path, cache_dir: Path) -> Path:
@@ -16,14 +19,4 @@ def readable(path: Path, cache_dir: Path) -> Path:
     """
     if tabagent_model.read_gguf(path).quantisation != "I2_S":
         return path
-    made = cache_dir / "repacked" / f"{_identity(path)}.gguf"
-    if not made.exists():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        tabagent_model.repack_bitnet(path, made)
-    return made
-
-
-def _identity(path: Path) -> str:
-    at = path.stat()
-    text = f"{path.resolve()} {at.st_size} {at.st_mtime_ns}"
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return derived(path, cache_dir, lambda folder: tabagent_model.repack_bitnet(path, folder / _NAME)) / _NAME

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backends.contract import EngineDescriptor
 from native_host.core.model_detection import ModelDetection
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.requests import LoadOptions
 
 if TYPE_CHECKING:
     from tabagent_model import EnginePlace, ModelFacts
@@ -24,14 +25,14 @@ class EngineChoice:
         self._engines = engines
 
     async def choose(
-        self, path: str, preference: str, context_length: int | None
+        self, path: str, preference: str, options: LoadOptions
     ) -> tuple[ModelFacts, list[EngineDescriptor]]:
         """What the model there is, and the engines to try, in order.
 
         Raises:
             TabAgentError: as ``ModelDetection.of_file`` and ``choose_engines``.
         """
-        facts = await self._detection.of_file(path, context_length)
+        facts = await self._detection.of_file(path, options.context_length, allow_pickle=options.allow_pickle)
         return facts, choose_engines(facts, preference, self._engines)
 
 

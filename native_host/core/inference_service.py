@@ -8,11 +8,17 @@ from typing import Any
 from native_host.core.loaded_model import LoadedModel
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
-from native_host.protocol.messages.requests import ChatRequest, GenerateOptions, GenerateRequest, TokenizeRequest
+from native_host.protocol.messages.requests import (
+    ChatRequest,
+    GenerateOptions,
+    GenerateRequest,
+    LoadOptions,
+    TokenizeRequest,
+)
 from native_host.protocol.messages.results import GenerateResult, TokenizeResult
 from native_host.settings import Settings
 
-_LOAD_FIELDS = {"context_length", "gpu_layers", "mlock", "keep_alive"}
+_LOAD_FIELDS = set(LoadOptions.model_fields)
 
 
 class InferenceService:

@@ -55,7 +55,7 @@ class LibraryService:
         entries = []
         for file in await asyncio.to_thread(self._library.models):
             try:
-                facts = await self._detection.of_file(str(file.path), None)
+                facts = await self._detection.of_file(str(file.path))
             except TabAgentError as error:
                 log.info("%s is not listed: %s", file.path, error)
                 continue
@@ -67,12 +67,15 @@ class LibraryService:
         source = request.model
         with suppress(TabAgentError):
             source = str((await self._find(source)).path)
-        facts = await self._detection.detect(source, context_length=request.options.context_length)
+        options = request.options
+        facts = await self._detection.detect(
+            source, context_length=options.context_length, allow_pickle=options.allow_pickle
+        )
         return DetectModelResult.model_validate({**facts, "source": request.model})
 
     async def pull_model(self, request: PullModelRequest, reply: Reply) -> PullModelResult:
         """Bring a model of the hub here."""
-        facts, path = await self._puller.pull(request.model, reply)
+        facts, path = await self._puller.pull(request.model, reply, allow_pickle=request.allow_pickle)
         names = [file.name for file in await asyncio.to_thread(self._library.models) if file.path == path]
         return PullModelResult(
             model=names[0] if names else str(path),

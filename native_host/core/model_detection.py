@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,14 @@ _CODES = {
 _CACHED = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What the caller wants to know a model for."""
+
+    context_length: int | None
+    allow_pickle: bool
+
+
 class ModelDetection:
     """Asks ``tabagent_model`` in a thread. What is known of a file is kept as long as the file stays the same."""
 
@@ -39,48 +48,54 @@ class ModelDetection:
         self._of_file = lru_cache(_CACHED)(self._of_unchanged_file)
 
     async def detect(
-        self, source: str, *, context_length: int | None = None, auth_token: str | None = None
+        self,
+        source: str,
+        *,
+        context_length: int | None = None,
+        allow_pickle: bool = False,
+        auth_token: str | None = None,
     ) -> ModelFacts:
         """A file, a folder or a repository of the hub, and the engines for it, with what is in their way now.
 
         Raises:
             TabAgentError: ``model_not_found``, ``model_corrupt``, ``format_refused``, ``hub_unavailable``.
         """
-        return await asyncio.to_thread(self._detect, source, context_length, auth_token, None)
+        inquiry = Inquiry(context_length, allow_pickle)
+        return await asyncio.to_thread(self._detect, source, inquiry, auth_token, None)
 
     @property
     def endpoint(self) -> str:
         """The hub's address."""
         return self._settings.hub_endpoint.rstrip("/")
 
-    def look_at(self, path: str) -> ModelFacts:
+    def look_at(self, path: str, *, allow_pickle: bool = False) -> ModelFacts:
         """A model on disk, now and in this thread.
 
         Raises:
             TabAgentError: as ``detect``.
         """
-        return self._detect(path, None, None, 2**63)
+        return self._detect(path, Inquiry(None, allow_pickle), None, 2**63)
 
-    async def of_file(self, path: str, context_length: int | None) -> ModelFacts:
+    async def of_file(self, path: str, context_length: int | None = None, *, allow_pickle: bool = False) -> ModelFacts:
         """A model on disk that is to be loaded; whether memory suffices is the model manager's question.
 
         Raises:
             TabAgentError: as ``detect``.
         """
-        return await asyncio.to_thread(self._of_file_now, path, context_length)
+        return await asyncio.to_thread(self._of_file_now, path, Inquiry(context_length, allow_pickle))
 
-    def _of_file_now(self, path: str, context_length: int | None) -> ModelFacts:
+    def _of_file_now(self, path: str, inquiry: Inquiry) -> ModelFacts:
         try:
             at = Path(path).stat()
         except (OSError, ValueError) as error:
             raise TabAgentError(ErrorCode.MODEL_NOT_FOUND, f"There is no model at {path}.", path=path) from error
-        return self._of_file(path, context_length, at.st_mtime_ns, at.st_size)
+        return self._of_file(path, inquiry, at.st_mtime_ns, at.st_size)
 
-    def _of_unchanged_file(self, path: str, context_length: int | None, _changed: int, _size: int) -> ModelFacts:
-        return self._detect(path, context_length, None, 2**63)
+    def _of_unchanged_file(self, path: str, inquiry: Inquiry, _changed: int, _size: int) -> ModelFacts:
+        return self._detect(path, inquiry, None, 2**63)
 
     def _detect(
-        self, source: str, context_length: int | None, auth_token: str | None, available_memory: int | None
+        self, source: str, inquiry: Inquiry, auth_token: str | None, available_memory: int | None
     ) -> ModelFacts:
         native = native_module()
         try:
@@ -89,7 +104,8 @@ class ModelDetection:
                 source,
                 auth_token,
                 endpoint=self.endpoint,
-                context_length=context_length,
+                context_length=inquiry.context_length,
+                allow_pickle=inquiry.allow_pickle,
                 engines=self._engines,
                 available_memory=available_memory,
                 onnx_use_rust=self._settings.onnx_use_rust,

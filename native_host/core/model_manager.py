@@ -150,7 +150,7 @@ class ModelManager:
         current = self._models.get(file.path)
         if current is not None and current.state is State.READY and demand.suits(current):
             return await self._obtain_on(current.engine, current.facts, demand)
-        facts, engines = await self._choice.choose(str(file.path), demand.engine, options.context_length)
+        facts, engines = await self._choice.choose(str(file.path), demand.engine, options)
         for engine in engines[:-1]:
             try:
                 return await self._obtain_on(engine, facts, demand)

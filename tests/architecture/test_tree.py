@@ -49,6 +49,16 @@ def test_remote_code_is_never_trusted() -> None:
             assert "trust_remote_code=True" not in path.read_text(encoding="utf-8"), path
 
 
+def test_pickles_are_opened_by_nobody_and_no_scanner_is_asked() -> None:
+    """Weights come in through the reader in Rust; what a scanner thinks of a file permits nothing (row T6)."""
+    opens = r"torch\.load|joblib|weights_only|\bpickle\.|cPickle|np\.load|numpy\.load|read_pickle"
+    scans = r"picklescan|modelscan|fickling|securityStatus|security_status"
+    for folder in ("native_host", "backends", "tabagent-rs/crates"):
+        for path in (path for path in sources() if path.is_relative_to(ROOT / folder)):
+            found = re.search(f"{opens}|{scans}", path.read_text(encoding="utf-8"))
+            assert not found, f"{path}: {found}"
+
+
 def test_nothing_prints_to_stdout() -> None:
     """Standard output is a wire. The command line and the harness print through typer or on purpose."""
     for folder in ("native_host", "backends", "installer", "manifests"):

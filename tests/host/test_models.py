@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tabagent_harness import HostProcess
+from tests.pickled_models import evil
 from tests.support import Installation, eventually
 
 ENDLESS = json.dumps({"tokens": 100_000, "interval_ms": 5})
@@ -188,9 +189,15 @@ def test_damaged_models_are_not_listed(host: HostProcess, shared: Installation) 
 
 
 def test_pickles_and_code_are_refused(host: HostProcess, shared: Installation) -> None:
-    pickle = shared.models / "weights.pt"
-    pickle.write_bytes(b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
-    assert host.result("load_model", model=str(pickle))["error"]["code"] == "format_refused"
+    canary, path = shared.models / "canary", shared.models / "weights.pt"
+    for name, content in evil(canary).items():
+        path.write_bytes(content)
+        assert host.result("load_model", model=str(path))["error"]["code"] == "format_refused"
+        for action in ("load_model", "detect_model"):
+            answer = host.result(action, model=str(path), options={"allow_pickle": True})
+            assert answer["error"]["code"] in {"format_refused", "model_corrupt"}, name
+    assert not canary.exists()
+    path.unlink()
 
 
 def test_a_file_no_engine_takes(host: HostProcess, shared: Installation) -> None:

@@ -19,6 +19,7 @@ from native_host.core.model_library.download import Download, RemoteFile
 from tabagent_harness import HostProcess
 from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
 from tests.made_models import gguf
+from tests.pickled_models import archive, evil
 from tests.support import Installation, eventually
 
 REPO = "org/tiny-GGUF"
@@ -227,6 +228,24 @@ def test_f41_killed_at_any_moment(puller: Installation, hub: FakeHub) -> None:
         assert is_absent_resumable_or_whole(puller) == "whole"
 
 
+def test_other_tools_find_it_without_a_network(puller: Installation, hub: FakeHub) -> None:
+    code = f"import huggingface_hub as hub; print(hub.hf_hub_download({REPO!r}, {FILE!r}, revision=REVISION))"
+    environ = {**os.environ, **puller.environ, "HF_HUB_OFFLINE": "1"}
+
+    def look(revision: str) -> str:
+        program = [sys.executable, "-c", code.replace("REVISION", repr(revision))]
+        found = subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+        return found.stdout.strip()
+
+    with puller.host() as host:
+        result = pull(host)["result"]
+        assert look("main") == look(COMMIT) == result["path"]
+        assert look("other") == ""
+        host.result("remove_model", model=result["model"])
+        assert look("main") == ""
+        assert not list(cache(puller).glob("refs/*"))
+
+
 def test_removing_frees_and_spares_what_is_loaded(puller: Installation, hub: FakeHub) -> None:
     with puller.host() as host:
         name = pull(host)["result"]["model"]
@@ -323,7 +342,24 @@ def test_t5_t7_pickles_and_code_do_not_come(puller: Installation, hub: FakeHub) 
     with puller.host() as host:
         assert pull(host, "org/pickled")["error"]["code"] == "format_refused"
         assert pull(host, "org/code")["error"]["code"] == "remote_code_refused"
-    assert not any("resolve" in path for path, _ in hub.requests)
+        assert not any("resolve" in path for path, _ in hub.requests)
+
+
+def test_t5_allowed_pickles_come_when_nothing_in_them_would_run(
+    puller: Installation, hub: FakeHub, tmp_path: Path
+) -> None:
+    config = b'{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}'
+    canary = tmp_path / "canary"
+    weights = {"fine": archive({"w": ([1], [1.0])}), **evil(canary)}
+    for number, content in enumerate(weights.values()):
+        hub.repositories[f"org/m{number}"] = Repository({"pytorch_model.bin": content, "config.json": config})
+    with puller.host() as host:
+        for number, name in enumerate(weights):
+            last = host.result("pull_model", model=f"org/m{number}", allow_pickle=True)
+            assert (last["event"] == "done") == (name == "fine"), (name, last)
+        listed = host.result("list_models")["result"]["models"]
+        assert [model["format"] for model in listed if model["source"] == "hub"] == ["pytorch"]
+    assert not canary.exists()
 
 
 def test_f40_a_full_disk_is_said_before_anything_is_fetched(puller: Installation, hub: FakeHub) -> None:

@@ -112,7 +112,7 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
         found = detect_model(tmp_path / name)
         assert found["model_type"] == "pytorch"
         assert found["obstacles"][0]["code"] == "format_refused"
-        assert "safetensors" in (found["conversion"] or "")
+        assert "allow_pickle" in found["obstacles"][0]["message"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,7 @@ export interface GenerateOptions {
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
   max_tokens?: number;
   temperature?: number;
   top_k?: number;
@@ -166,12 +167,15 @@ export interface DetectModelRequest {
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
 export interface LoadOptions {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
 }
 /**
  * How an answer is sampled, and how the model is loaded if it is not yet.
@@ -184,6 +188,7 @@ export interface GenerateOptions1 {
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
   max_tokens?: number;
   temperature?: number;
   top_k?: number;
@@ -218,6 +223,7 @@ export interface GenerateOptions2 {
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
   max_tokens?: number;
   temperature?: number;
   top_k?: number;
@@ -284,15 +290,20 @@ export interface LoadModelRequest {
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
 export interface LoadOptions1 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "LoadOptions".
@@ -302,6 +313,7 @@ export interface LoadOptions2 {
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
 }
 /**
  * Bring a model of the hub here, whole and verified.
@@ -313,6 +325,7 @@ export interface PullModelRequest {
   id: Id;
   action: "pull_model";
   model: string;
+  allow_pickle?: boolean;
 }
 /**
  * Remove a model from the disk.
@@ -353,12 +366,15 @@ export interface TokenizeRequest {
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
 export interface LoadOptions3 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
   keep_alive?: number | null;
+  allow_pickle?: boolean;
 }
 /**
  * End a model's worker, which gives its memory back.

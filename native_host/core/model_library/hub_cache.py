@@ -2,6 +2,7 @@
 
     models--ORG--NAME/blobs/ETAG                    content, by its hash
     models--ORG--NAME/snapshots/COMMIT/PATH         links to blobs
+    models--ORG--NAME/refs/REVISION                 the commit that a branch or tag meant last
 
 Layout: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>. A model is there when its links are; they are
 made last, when every blob is whole and verified.
@@ -78,6 +79,16 @@ class HubCache:
         self._link(repository, snapshot, ordered)
         return snapshot / entry
 
+    def refer(self, repository: str, revision: str, commit: str) -> None:
+        """Note what ``revision`` means, for tools that look it up without a network."""
+        if revision == commit:
+            return
+        reference = self.repository(repository) / "refs" / revision
+        reference.parent.mkdir(exist_ok=True)
+        fresh = reference.with_name(f".{revision}.{os.getpid()}")
+        fresh.write_text(commit, encoding="ascii")
+        fresh.replace(reference)
+
     def remove(self, files: Iterable[Path]) -> int:
         """Remove links, and the blobs that no other link means. Returns the bytes that became free."""
         freed = 0
@@ -91,6 +102,7 @@ class HubCache:
                 freed += blob.stat().st_size if blob.exists() else 0
                 blob.unlink(missing_ok=True)
             _remove_empty_folders(link.parent, repository)
+            _remove_dangling_references(repository)
         return freed
 
     def _link(self, repository: str, folder: Path, blobs: Iterable[tuple[str, str]]) -> None:
@@ -105,6 +117,12 @@ class HubCache:
                     if isinstance(error, FileExistsError) or os.name != "nt":
                         raise
                     shutil.copyfile(target, link)  # Windows without the right to make links
+
+
+def _remove_dangling_references(repository: Path) -> None:
+    for reference in repository.glob("refs/*"):
+        if not (repository / "snapshots" / reference.read_text(encoding="ascii").strip()).is_dir():
+            reference.unlink(missing_ok=True)
 
 
 def _remove_empty_folders(folder: Path, root: Path) -> None:

@@ -37,9 +37,11 @@ class Plan:
     """What is to be fetched."""
 
     repository: str
+    revision: str
     commit: str
     entry: str
     files: tuple[RemoteFile, ...]
+    allow_pickle: bool
 
     @property
     def blobs(self) -> dict[str, str]:
@@ -80,7 +82,7 @@ class Puller:
         """Whether something is being downloaded."""
         return bool(self._jobs)
 
-    async def pull(self, reference: str, reply: Reply) -> tuple[ModelFacts, Path]:
+    async def pull(self, reference: str, reply: Reply, *, allow_pickle: bool = False) -> tuple[ModelFacts, Path]:
         """Bring a model of the hub here. Returns what it is and where its entry is.
 
         Raises:
@@ -88,10 +90,10 @@ class Puller:
                 ``disk_full``.
         """
         token = await asyncio.to_thread(_token)
-        facts = await self._detection.detect(reference, auth_token=token)
+        facts = await self._detection.detect(reference, auth_token=token, allow_pickle=allow_pickle)
         if facts["path"] is not None:
             return facts, Path(facts["path"])  # on this machine already, and used in place
-        plan = _plan(facts, self._detection.endpoint)
+        plan = _plan(facts, self._detection.endpoint, allow_pickle=allow_pickle)
         key = (plan.repository, plan.commit, plan.entry)
         while (job := self._jobs.get(key)) is not None and job.download.is_cancelled():
             await asyncio.wait([job.task])  # everybody has left it; what it has is continued
@@ -144,8 +146,10 @@ class Puller:
         finally:
             download.close()
         with cache.staged(plan.repository, plan.blobs) as folder:
-            self._detection.look_at(str(folder / plan.entry))
-        return cache.publish(plan.repository, plan.commit, plan.blobs, plan.entry)
+            self._detection.look_at(str(folder / plan.entry), allow_pickle=plan.allow_pickle)
+        path = cache.publish(plan.repository, plan.commit, plan.blobs, plan.entry)
+        cache.refer(plan.repository, plan.revision, plan.commit)
+        return path
 
     def _fetch(self, plan: Plan, file: RemoteFile, cache: HubCache, download: Download) -> None:
         blob = cache.blob(plan.repository, file.etag)
@@ -163,7 +167,7 @@ class Puller:
             lock.release()
 
 
-def _plan(facts: ModelFacts, endpoint: str) -> Plan:
+def _plan(facts: ModelFacts, endpoint: str, *, allow_pickle: bool) -> Plan:
     """Refuse what no engine may run; else what to fetch."""
     name, commit = facts["repo"], facts["commit"]
     if name is None or commit is None:
@@ -180,7 +184,7 @@ def _plan(facts: ModelFacts, endpoint: str) -> Plan:
             )
         url = f"{endpoint}/{name}/resolve/{commit}/{file['path']}"
         files.append(RemoteFile(url, file["path"], size, file["sha256"], file["git_sha1"]))
-    return Plan(name, commit, facts["files"][0]["path"], tuple(files))
+    return Plan(name, facts["revision"] or commit, commit, facts["files"][0]["path"], tuple(files), allow_pickle)
 
 
 def _check_space(plan: Plan, cache: HubCache) -> None:

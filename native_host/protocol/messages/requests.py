@@ -25,12 +25,16 @@ KeepAlive = Annotated[float, Field(le=31_536_000), AfterValidator(_seconds_or_fo
 
 
 class LoadOptions(Message):
-    """How a model is loaded. ``context_length`` defaults to the model's own, at most 8192."""
+    """How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+
+    ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
+    """
 
     context_length: Annotated[int, Field(ge=16, le=16_777_216)] | None = None
     gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
     mlock: bool = False
     keep_alive: KeepAlive | None = None
+    allow_pickle: bool = False
 
 
 class GenerateOptions(LoadOptions):
@@ -105,6 +109,7 @@ class PullModelRequest(RequestBase):
 
     action: Literal["pull_model"]
     model: Name
+    allow_pickle: bool = False
 
 
 class RemoveModelRequest(RequestBase):

@@ -3,7 +3,7 @@
 use crate::arguments::ContextLength;
 use crate::errors::OrRaise;
 use hardware::Memory;
-use model_loader::{Candidate, Circumstances, DEFAULT_ENDPOINT, Detection, Engine, Hub, Language, Obstacle};
+use model_loader::{Candidate, Circumstances, DEFAULT_ENDPOINT, Detection, Engine, Hub, Inquiry, Language, Obstacle};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -28,8 +28,8 @@ impl From<EngineFacts> for Engine {
 }
 
 #[pyfunction]
-#[pyo3(signature = (source, auth_token=None, *, endpoint=None, context_length=None, engines=None,
-    available_memory=None, onnx_use_rust=false, litert_use_rust=false))]
+#[pyo3(signature = (source, auth_token=None, *, endpoint=None, context_length=None, allow_pickle=false,
+    engines=None, available_memory=None, onnx_use_rust=false, litert_use_rust=false))]
 #[allow(clippy::too_many_arguments, reason = "keywords of Python")]
 pub(crate) fn detect_model<'py>(
     py: Python<'py>,
@@ -37,6 +37,7 @@ pub(crate) fn detect_model<'py>(
     auth_token: Option<String>,
     endpoint: Option<String>,
     context_length: Option<ContextLength>,
+    allow_pickle: bool,
     engines: Option<Vec<EngineFacts>>,
     available_memory: Option<u64>,
     onnx_use_rust: bool,
@@ -48,7 +49,8 @@ pub(crate) fn detect_model<'py>(
     let source = source.to_string_lossy().into_owned();
     let (found, ranked) = py
         .detach(|| {
-            let found = model_loader::detect(&source, &hub, context_length.map(|length| length.0))?;
+            let inquiry = Inquiry { context_length: context_length.map(|length| length.0), allow_pickle };
+            let found = model_loader::detect(&source, &hub, inquiry)?;
             let available_memory = available_memory.or_else(|| Memory::detect().map(|memory| memory.available));
             let circumstances = Circumstances { engines, available_memory, onnx_use_rust, litert_use_rust };
             let ranked = model_loader::rank(&found, &circumstances);
@@ -66,6 +68,7 @@ fn describe<'py>(py: Python<'py>, found: &Detection) -> PyResult<Bound<'py, PyDi
     facts.set_item("source", &found.source)?;
     facts.set_item("path", found.path.as_ref().map(|path| path.to_string_lossy()))?;
     facts.set_item("repo", &found.repository)?;
+    facts.set_item("revision", &found.revision)?;
     facts.set_item("commit", &found.commit)?;
     facts.set_item("model_type", found.model_type().name())?;
     facts.set_item("architecture", &found.architecture)?;

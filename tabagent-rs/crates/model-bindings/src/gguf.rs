@@ -65,6 +65,11 @@ pub(crate) fn estimate_memory(
 }
 
 #[pyfunction]
+pub(crate) fn rewrite_pickled(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<()> {
+    py.detach(|| model_loader::rewrite_pickled(&source, &target)).or_raise(py)
+}
+
+#[pyfunction]
 pub(crate) fn repack_bitnet(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<()> {
     py.detach(|| bitnet::repack(&source, &target)).or_raise(py)
 }

@@ -14,6 +14,8 @@ pub struct Detection {
     pub path: Option<PathBuf>,
     /// `organisation/name` on the hub
     pub repository: Option<String>,
+    /// The branch, tag or commit of the hub that was asked for
+    pub revision: Option<String>,
     /// The commit that the hub's metadata describes
     pub commit: Option<String>,
     /// The kind of its files
@@ -77,6 +79,10 @@ impl Detection {
     }
 }
 
+/// Why pickled weights are refused until someone allows them.
+pub(crate) const PICKLED: &str = "Pickled weights can run code when they are opened. Take its safetensors or GGUF, or \
+    set allow_pickle for this model: then only the numbers are read, and nothing in it is run.";
+
 /// What a kind of file that no engine takes can be made into.
 pub(crate) fn conversion(model_type: ModelType, name: &str) -> Option<String> {
     Some(match model_type {
@@ -85,11 +91,6 @@ pub(crate) fn conversion(model_type: ModelType, name: &str) -> Option<String> {
                 "LiteRT and ONNX models run. Convert it: python -m tf2onnx.convert --saved-model {name} --output model.onnx"
             )
         }
-        ModelType::PyTorch => format!(
-            "Safetensors, GGUF and ONNX models run. Ask its author for safetensors, or convert {name} where nothing else \
-             can be harmed: python -c \"import torch, safetensors.torch as s; \
-             s.save_file(torch.load('{name}', weights_only=True), 'model.safetensors')\""
-        ),
         ModelType::Unknown => "GGUF, safetensors, ONNX, TFLite, .task and .litertlm models run.".to_owned(),
         _ => return None,
     })

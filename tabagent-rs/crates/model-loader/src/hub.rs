@@ -2,9 +2,11 @@
 //!
 //! API: <https://huggingface.co/docs/hub/api>, `GET /api/models/{repository}[/revision/{revision}]?blobs=true`.
 
+use crate::Inquiry;
 use crate::config::ModelConfig;
-use crate::detection::{Detection, conversion};
+use crate::detection::{Detection, PICKLED, conversion};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::model_type::ModelType;
 use crate::package::{self, Entry};
 use crate::reference::Reference;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 /// The hub that everybody means.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+const DEFAULT_REVISION: &str = "main";
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Repositories of thousands of files stay below this.
 const LARGEST_ANSWER: u64 = 32 << 20;
@@ -32,7 +35,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Hub`] when there is no such model or no answer, [`Error::BadName`] when the repository holds no such file.
-    pub fn detect(&self, reference: &Reference) -> Result<Detection> {
+    pub fn detect(&self, reference: &Reference, inquiry: Inquiry) -> Result<Detection> {
         let failed = |reason: String, status| Error::Hub {
             endpoint: self.endpoint.clone(),
             repository: reference.repository.clone(),
@@ -42,7 +45,7 @@ impl Hub {
         let text = self.get(reference.metadata_url(&self.endpoint), &failed)?;
         let answer =
             serde_json::from_str(&text).map_err(|error| failed(format!("its answer is no JSON: {error}"), None))?;
-        describe(reference, &answer)
+        describe(reference, &answer, inquiry)
     }
 
     /// Follows redirects itself, so that none leads to another host.
@@ -96,7 +99,7 @@ impl Hub {
 ///
 /// # Errors
 /// [`Error::BadName`] when the repository holds no such file, or names that cannot be written to a disk.
-pub fn describe(reference: &Reference, answer: &Value) -> Result<Detection> {
+pub fn describe(reference: &Reference, answer: &Value, inquiry: Inquiry) -> Result<Detection> {
     let entries: Vec<Entry> = answer["siblings"].as_array().into_iter().flatten().filter_map(entry).collect();
     let package = package::find(&entries, reference.wanted.as_deref())
         .map_err(|reason| Error::BadName { name: reference.repository.clone(), reason })?;
@@ -107,6 +110,7 @@ pub fn describe(reference: &Reference, answer: &Value) -> Result<Detection> {
     let mut found = Detection {
         source: reference.repository.clone(),
         repository: Some(reference.repository.clone()),
+        revision: Some(reference.revision.clone().unwrap_or_else(|| DEFAULT_REVISION.to_owned())),
         commit: text(&answer["sha"]),
         model_type: Some(package.model_type),
         architecture: text(&gguf["architecture"]).or(config.architecture.clone()),
@@ -120,14 +124,16 @@ pub fn describe(reference: &Reference, answer: &Value) -> Result<Detection> {
         files: package.files,
         ..Detection::default()
     };
+    // The header would tell the KV cache; the weights are most of it.
+    found.memory = found.size().map(|weights| memory::of_weights(weights, None, 0));
     if package.model_type == ModelType::Gguf && is_bitnet(&found) {
         found.model_type = Some(ModelType::BitNet);
     }
     if !package.missing.is_empty() {
         found.hinder("model_corrupt", format!("Files are missing: {}.", package.missing.join(", ")));
     }
-    if package.model_type == ModelType::PyTorch {
-        found.hinder("format_refused", "Pickled weights can run code when they are opened.");
+    if package.model_type == ModelType::PyTorch && !inquiry.allow_pickle {
+        found.hinder("format_refused", PICKLED);
     }
     if config.wants_code {
         found.hinder("remote_code_refused", "Its configuration wants code of the repository run (auto_map).");
@@ -191,7 +197,7 @@ mod tests {
             "siblings": [{"rfilename": "m-Q4_K_M.gguf", "size": 9, "lfs": {"sha256": "ab", "size": 9}},
                          {"rfilename": "m-Q8_0.gguf", "size": 20}, {"rfilename": "README.md", "size": 1}]}"#,
         );
-        let found = describe(&reference("o/m-GGUF"), &answer).expect("a model");
+        let found = describe(&reference("o/m-GGUF"), &answer, Inquiry::default()).expect("a model");
         assert_eq!(found.model_type(), ModelType::Gguf);
         assert_eq!(found.quantisation.as_deref(), Some("Q4_K_M"));
         assert_eq!(found.architecture.as_deref(), Some("llama"));
@@ -199,10 +205,12 @@ mod tests {
         assert_eq!(found.license.as_deref(), Some("apache-2.0"));
         assert_eq!(found.commit.as_deref(), Some("0123"));
         assert_eq!(found.size(), Some(9));
+        assert_eq!(found.revision.as_deref(), Some("main"));
+        assert!(found.memory.is_some_and(|memory| memory.total() > 9));
         assert!(found.chat_template && found.gated.is_none() && found.obstacles.is_empty());
-        let other = describe(&reference("o/m-GGUF:Q8_0"), &answer).expect("a model");
+        let other = describe(&reference("o/m-GGUF:Q8_0"), &answer, Inquiry::default()).expect("a model");
         assert_eq!(other.files[0].path, "m-Q8_0.gguf");
-        assert!(describe(&reference("o/m-GGUF:Q2_K"), &answer).is_err());
+        assert!(describe(&reference("o/m-GGUF:Q2_K"), &answer, Inquiry::default()).is_err());
     }
 
     #[test]
@@ -211,10 +219,12 @@ mod tests {
             r#"{"gated": "manual", "config": {"model_type": "x", "auto_map": {"AutoModel": "evil.M"}},
             "siblings": [{"rfilename": "pytorch_model.bin"}, {"rfilename": "evil.py"}]}"#,
         );
-        let found = describe(&reference("o/m"), &answer).expect("a model");
+        let found = describe(&reference("o/m"), &answer, Inquiry::default()).expect("a model");
         let codes: Vec<&str> = found.obstacles.iter().map(|obstacle| obstacle.code).collect();
         assert_eq!(codes, ["format_refused", "remote_code_refused", "gated"]);
-        assert!(found.conversion.is_some());
+        let allowed = Inquiry { allow_pickle: true, ..Inquiry::default() };
+        let found_again = describe(&reference("o/m"), &answer, allowed).expect("a model");
+        assert_eq!(found_again.obstacles[0].code, "remote_code_refused", "allowing one allows no other");
         assert!(found.files.iter().all(|file| !file.path.ends_with(".py")));
     }
 

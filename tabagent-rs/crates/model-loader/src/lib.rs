@@ -18,6 +18,7 @@ mod model_type;
 mod names;
 mod onnx;
 mod package;
+mod pytorch;
 mod reader;
 mod reference;
 mod routing;
@@ -27,32 +28,44 @@ mod task;
 pub use detection::{Detection, Obstacle};
 pub use error::{Defect, Error, Parsed, Result};
 pub use hub::{DEFAULT_ENDPOINT, Hub};
-pub use local::{Found, default_context_length, find_models};
+pub use local::{Found, default_context_length, find_models, rewrite_pickled};
 pub use memory::{BATCH, MemoryPlan, estimate};
 pub use model_type::ModelType;
 pub use names::{escapes, unportable};
 pub use onnx::OnnxModel;
 pub use package::{Entry, Package, find, find_all};
+pub use pytorch::{PickledTensor, PickledWeights};
 pub use reference::Reference;
 pub use routing::{Candidate, Circumstances, Engine, Language, rank};
 pub use safetensors::SafetensorsHeader;
 
 use std::path::Path;
 
+/// What the caller wants to know a model for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Tokens that memory is planned for; the model's own where `None`
+    pub context_length: Option<u32>,
+    /// Whether pickled weights may be read, by [`PickledWeights`]
+    pub allow_pickle: bool,
+}
+
 /// Describes a model: a file, a folder, or a repository of the hub.
 ///
-/// A path that exists is meant before a repository of the same name. `context_length` is what memory is planned for.
+/// A path that exists is meant before a repository of the same name.
 ///
 /// # Errors
 /// [`Error`]: nothing there, damaged, refused, or no answer.
-pub fn detect(source: &str, hub: &Hub, context_length: Option<u32>) -> Result<Detection> {
+pub fn detect(source: &str, hub: &Hub, inquiry: Inquiry) -> Result<Detection> {
     let path = Path::new(source);
     if path.exists() {
-        return local::detect(path, None, context_length);
+        return local::detect(path, inquiry);
     }
     let looks_like_a_path = path.is_absolute() || source.starts_with('.') || source.contains('\\');
     match Reference::parse(source, &hub.endpoint) {
-        Ok(reference) if !looks_like_a_path => Ok(Detection { source: source.to_owned(), ..hub.detect(&reference)? }),
+        Ok(reference) if !looks_like_a_path => {
+            Ok(Detection { source: source.to_owned(), ..hub.detect(&reference, inquiry)? })
+        }
         _ if looks_like_a_path || ModelType::by_name(source) != ModelType::Unknown => {
             Err(Error::NotFound { path: path.to_owned() })
         }

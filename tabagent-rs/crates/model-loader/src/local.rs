@@ -1,15 +1,17 @@
 //! Models on this machine's disk.
 
+use crate::Inquiry;
 use crate::config::{self, ModelConfig};
-use crate::detection::{Detection, conversion};
+use crate::detection::{Detection, PICKLED, conversion};
 use crate::error::{Error, Result};
 use crate::gguf::{self, GgufFile, GgufHeader, TensorInfo};
 use crate::memory;
 use crate::model_type::ModelType;
 use crate::onnx::OnnxModel;
 use crate::package::{self, Entry, Package};
+use crate::pytorch::PickledWeights;
 use crate::safetensors::SafetensorsHeader;
-use crate::{bitnet, file, hub, task};
+use crate::{bitnet, file, hub, pytorch, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,13 +23,13 @@ const SEQUENCES: u32 = 4;
 /// A longer context is taken only when it is asked for: its KV cache is allocated at once.
 const LARGEST_DEFAULT_CONTEXT: u32 = 8192;
 
-/// Looks at a file or folder. `wanted` picks one of a folder's models; `context_length` is what memory is planned for.
+/// Looks at a file or folder.
 ///
 /// # Errors
 /// It is not there, cannot be read, is damaged, or is refused.
-pub fn detect(path: &Path, wanted: Option<&str>, context_length: Option<u32>) -> Result<Detection> {
-    let (root, package) =
-        if file::look(path)?.is_dir() { (path.to_owned(), of_folder(path, wanted)?) } else { of_file(path)? };
+pub fn detect(path: &Path, inquiry: Inquiry) -> Result<Detection> {
+    let context_length = inquiry.context_length;
+    let (root, package) = if file::look(path)?.is_dir() { (path.to_owned(), of_folder(path)?) } else { of_file(path)? };
     let mut found = Detection {
         source: path.to_string_lossy().into_owned(),
         path: Some(root.join(&package.entry)),
@@ -41,8 +43,12 @@ pub fn detect(path: &Path, wanted: Option<&str>, context_length: Option<u32>) ->
         ModelType::Safetensors => look_at_safetensors(&mut found, &root, &package, context_length)?,
         ModelType::Onnx | ModelType::OnnxGenai => look_at_onnx(&mut found, &root, &package)?,
         ModelType::PyTorch => {
+            if inquiry.allow_pickle {
+                look_at_pickled(&mut found, &root, &package)?;
+            } else {
+                found.hinder("format_refused", PICKLED);
+            }
             read_config(&mut found, &entry, context_length);
-            found.hinder("format_refused", "Pickled weights can run code when they are opened.");
         }
         ModelType::Tflite | ModelType::Task => found.task = task::of_mediapipe(&package.entry).map(str::to_owned),
         ModelType::LitertLm => found.task = Some(task::TEXT_GENERATION.to_owned()),
@@ -56,10 +62,10 @@ pub fn detect(path: &Path, wanted: Option<&str>, context_length: Option<u32>) ->
     Ok(found)
 }
 
-fn of_folder(folder: &Path, wanted: Option<&str>) -> Result<Package> {
+fn of_folder(folder: &Path) -> Result<Package> {
     let mut entries = Vec::new();
     list(folder, folder, 0, &mut entries)?;
-    let mut package = package::find(&entries, wanted).map_err(|reason| Error::WrongFormat {
+    let mut package = package::find(&entries, None).map_err(|reason| Error::WrongFormat {
         path: folder.to_owned(),
         format: "model",
         reason,
@@ -238,6 +244,32 @@ fn look_at_safetensors(
             .hinder("unsupported_format", "Its weights are ternary, packed four to a byte; take its GGUF file (I2_S).");
     }
     Ok(())
+}
+
+fn look_at_pickled(found: &mut Detection, root: &Path, package: &Package) -> Result<()> {
+    let mut types = BTreeMap::<&str, u64>::new();
+    for part in pickled_parts(root, package) {
+        for tensor in PickledWeights::read(&part)?.tensors {
+            *types.entry(tensor.dtype).or_insert(0) += tensor.elements();
+        }
+    }
+    found.parameters = Some(types.values().sum());
+    found.quantisation = types.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned());
+    Ok(())
+}
+
+fn pickled_parts(root: &Path, package: &Package) -> Vec<PathBuf> {
+    let is_part = |file: &&Entry| file.path == package.entry || ModelType::by_name(&file.path) == ModelType::PyTorch;
+    package.files.iter().filter(is_part).map(|file| root.join(&file.path)).collect()
+}
+
+/// Writes the pickled weights at `path`, all parts of them, as a safetensors file at `target`.
+///
+/// # Errors
+/// They cannot be read, would do more than describe tensors, or `target` cannot be written.
+pub fn rewrite_pickled(path: &Path, target: &Path) -> Result<()> {
+    let (root, package) = of_file(path)?;
+    pytorch::rewrite(&pickled_parts(&root, &package), target)
 }
 
 fn look_at_onnx(found: &mut Detection, root: &Path, package: &Package) -> Result<()> {

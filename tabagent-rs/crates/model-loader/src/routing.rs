@@ -117,7 +117,11 @@ const ROUTES: &[Route] = &[
     },
     Route {
         architectures: CANDLE,
-        ..route(ModelType::PyTorch, Language::Rust, "candle", "reads pickled weights without running what is in them")
+        ..route(ModelType::PyTorch, Language::Rust, "candle", "runs this architecture without Python")
+    },
+    Route {
+        install: "uv pip install 'tabagent[transformers]'",
+        ..route(ModelType::PyTorch, Language::Python, "transformers", "knows every architecture of the hub")
     },
     Route {
         install: "uv pip install 'tabagent[onnx]'",

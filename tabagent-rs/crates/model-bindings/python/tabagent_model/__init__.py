@@ -33,6 +33,7 @@ from tabagent_model._native import (
     hardware,
     read_gguf,
     repack_bitnet,
+    rewrite_pickled,
 )
 from tabagent_model.errors import (
     Cancelled,
@@ -109,4 +110,5 @@ __all__ = [
     "hardware",
     "read_gguf",
     "repack_bitnet",
+    "rewrite_pickled",
 ]

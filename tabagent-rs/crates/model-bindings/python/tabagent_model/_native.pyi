@@ -27,6 +27,7 @@ __all__ = [
     "hardware",
     "read_gguf",
     "repack_bitnet",
+    "rewrite_pickled",
 ]
 
 class _Cpu(TypedDict):
@@ -163,6 +164,7 @@ def detect_model(
     *,
     endpoint: str | None = None,
     context_length: int | None = None,
+    allow_pickle: bool = False,
     engines: Sequence[EngineFacts] | None = None,
     available_memory: int | None = None,
     onnx_use_rust: bool = False,
@@ -176,6 +178,7 @@ def detect_model(
         auth_token: Sent to the hub and to nobody else.
         endpoint: The hub; ``HF_ENDPOINT`` or huggingface.co when None.
         context_length: Tokens that memory is planned for; None as in ``PyModel.load``.
+        allow_pickle: Whether pickled weights may be read: as data, by a reader that runs nothing of them.
         engines: Engines of this installation; None means this wheel alone.
         available_memory: Bytes; what is free now when None.
         onnx_use_rust: Whether an engine in Rust comes first for ONNX models.
@@ -186,7 +189,7 @@ def detect_model(
         UnknownModel: Neither a path nor a model of the hub, or the repository holds no such file.
         WrongFormat: A file that is not what it seems, or a folder without a model.
         CorruptModel: A file that contradicts itself, ends early, or exceeds every sane limit.
-        ModelRefused: A model that would read other files.
+        ModelRefused: A model that would read other files, or a pickle that would do more than describe tensors.
         HubError: The hub does not know it, keeps it back, or does not answer.
     """
 
@@ -201,6 +204,16 @@ def repack_bitnet(source: str | PathLike[str], target: str | PathLike[str]) -> N
     Raises:
         WrongFormat: A row does not divide into blocks of 256.
         ModelError: As ``read_gguf``; ``LoadFailed`` where ``target`` cannot be written.
+    """
+
+def rewrite_pickled(source: str | PathLike[str], target: str | PathLike[str]) -> None:
+    """Write PyTorch's pickled weights, every part of them, as one safetensors file. Nothing in the pickles is run.
+
+    ``target`` appears when it is whole.
+
+    Raises:
+        ModelRefused: A pickle that would do more than describe tensors.
+        ModelError: As ``detect_model``; ``LoadFailed`` where ``target`` cannot be written.
     """
 
 @final

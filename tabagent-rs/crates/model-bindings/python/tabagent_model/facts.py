@@ -70,6 +70,7 @@ class ModelFacts(TypedDict):
     source: str
     path: str | None
     repo: str | None
+    revision: str | None
     commit: str | None
     model_type: str
     architecture: str | None
