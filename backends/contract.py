@@ -1,7 +1,8 @@
 """What an engine is (``EngineDescriptor``, data) and what it does (``Engine``, behaviour in a worker process).
 
 An engine raises ``EngineError`` with a code of PROTOCOL.md for what a user can act on; anything else is a defect.
-Calls of one engine come from several threads at once: ``stream`` and ``tokenize`` must be safe for that.
+Calls of one engine come from several threads at once and must be safe for that. An engine has the methods of those
+``Action``s that ``ModelInfo.actions`` names for the model it has loaded; nothing else is called.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 FinishReason = Literal["stop", "length"]
+Action = Literal["generate", "chat", "tokenize", "embed", "rerank", "infer"]
+TEXT_ACTIONS: tuple[Action, ...] = ("generate", "chat", "tokenize")
+"""What a language model does."""
 LoadProgress = Callable[[float], None]
 """Called with the fraction of the model that is read, 0 to 1."""
 
@@ -23,6 +27,7 @@ class EngineDescriptor:
     ``engine`` is ``"module:Class"``, imported only in a worker. ``requires`` are the modules it needs;
     ``install_hint`` is the command that provides them. ``formats`` are names of ``tabagent_model``'s kinds of models.
     ``uses_cpu_variants``: its ``LoadRequest`` names the ggml CPU variant that was found to run here.
+    ``uses_network``: it talks to a server; the workers of all others are kept off the network.
     """
 
     name: str
@@ -34,17 +39,25 @@ class EngineDescriptor:
     requires: tuple[str, ...]
     install_hint: str
     uses_cpu_variants: bool = False
+    uses_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
     """What to load, and how. ``threads`` 0 means one per physical core; ``context_length`` None the model's own.
 
+    ``format``, ``task`` (the hub's name, or None where nothing tells) and ``architecture`` are what Rust found.
+    ``device``: ``auto``, ``cpu``, ``cuda`` or ``metal``; ``dtype``: ``auto`` is the weights' own.
     ``cache_dir`` is for what an engine makes of a model and wants to find again.
     """
 
     path: Path
     cache_dir: Path
+    format: str = ""
+    task: str | None = None
+    architecture: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
     context_length: int | None = None
     gpu_layers: int = 0
     mlock: bool = False
@@ -64,6 +77,7 @@ class ModelInfo:
     embedding_length: int
     size_bytes: int
     chat_template: bool
+    actions: tuple[Action, ...] = TEXT_ACTIONS
     details: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -130,11 +144,34 @@ class TextStream(Protocol):
         """The whole answer; only after the iteration has ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """A vector for each text, in their order, each of length 1."""
+
+    vectors: list[list[float]]
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How well each document answers the query, in their order; 0 to 1, higher is better."""
+
+    scores: list[float]
+    prompt_tokens: int
+
+
 class Engine(Protocol):
-    """One loaded model."""
+    """One loaded model. What it does is in the protocols below, by ``ModelInfo.actions``."""
 
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
         """Load. Called once, before anything else."""
+
+    def close(self) -> None:
+        """Free everything; streams that still run end."""
+
+
+class TextEngine(Engine, Protocol):
+    """``generate``, ``chat``, ``tokenize``."""
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text; special tokens in it are not parsed."""
@@ -145,8 +182,26 @@ class Engine(Protocol):
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids of ``text``."""
 
-    def close(self) -> None:
-        """Free everything; streams that still run end."""
+
+class EmbeddingEngine(Engine, Protocol):
+    """``embed``."""
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """A vector for each text. A text longer than the model takes raises ``context_overflow``."""
+
+
+class RankingEngine(Engine, Protocol):
+    """``rerank``."""
+
+    def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
+        """How well each document answers the query."""
+
+
+class TaskEngine(Engine, Protocol):
+    """``infer``."""
+
+    def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """Run the model's task; inputs, parameters and the answer as the hub's Inference API has them (PROTOCOL.md)."""
 
 
 class EngineError(Exception):

@@ -13,7 +13,17 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from backends.contract import Completion, Engine, EngineError, GenerationCancelled, LoadRequest, Sampling, TextStream
+from backends.contract import (
+    Completion,
+    Engine,
+    EngineError,
+    GenerationCancelled,
+    LoadRequest,
+    ModelInfo,
+    Sampling,
+    TextStream,
+)
+from backends.network_guard import leave_network
 from backends.process_guard import die_with_parent, prefer_as_oom_victim, take_stdout
 from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
@@ -26,8 +36,10 @@ READ_SIZE = 64 * 1024
 
 
 def main() -> None:
-    """Entry point: ``python -m backends.worker MODULE:CLASS``."""
+    """Entry point: ``python -m backends.worker MODULE:CLASS [network]``."""
     die_with_parent()
+    if "network" not in sys.argv[2:]:
+        leave_network()
     wire = take_stdout()
     prefer_as_oom_victim()
     Worker(sys.argv[1], wire).run()
@@ -39,7 +51,8 @@ class Worker:
 
     def __init__(self, engine: str, wire: int) -> None:
         self._engine_reference = engine
-        self._engine: Engine | None = None
+        self._engine: Any = None
+        self._info: ModelInfo | None = None
         self._wire = wire
         self._connection = ServerConnection(max_request=MAX_FRAME_TO_HOST, max_in_flight=1024)
         self._lock = threading.Lock()
@@ -102,16 +115,25 @@ class Worker:
         message = request.message
         if request.action == "load_model":
             return self._load(request)
-        engine = self._engine
-        assert engine is not None, "the broker loads before it asks"
-        if request.action == "tokenize":
-            tokens = engine.tokenize(message["text"], special=message["special"], add_special=message["add_special"])
-            return {"tokens": tokens, "count": len(tokens)}
+        engine, info = self._engine, self._info
+        assert info is not None, "the broker loads before it asks"
+        if request.action not in info.actions:
+            able = ", ".join(info.actions)
+            raise EngineError("unsupported_task", f"This model does not {request.action}; it can: {able}.")
+        match request.action:
+            case "tokenize":
+                options = {name: message[name] for name in ("special", "add_special")}
+                tokens = engine.tokenize(message["text"], **options)
+                return {"tokens": tokens, "count": len(tokens)}
+            case "embed":
+                return asdict(engine.embed(message["texts"]))
+            case "rerank":
+                return asdict(engine.rerank(message["query"], message["documents"]))
+            case "infer":
+                return {"output": engine.infer(message["inputs"], message["parameters"])}
         sampling = Sampling(**{**message["sampling"], "stop": tuple(message["sampling"]["stop"])})
-        if request.action == "generate":
-            stream = engine.generate(message["prompt"], sampling, message["coalesce_ms"])
-        else:
-            stream = engine.chat(message["messages"], sampling, message["coalesce_ms"])
+        content = message["prompt" if request.action == "generate" else "messages"]
+        stream = getattr(engine, request.action)(content, sampling, message["coalesce_ms"])
         return self._stream(request.id, stream, controls)
 
     def _load(self, request: Request) -> dict[str, Any]:
@@ -125,7 +147,7 @@ class Worker:
 
         engine: Engine = resolve(self._engine_reference)()
         info = engine.load(load, report)
-        self._engine = engine
+        self._engine, self._info = engine, info
         return asdict(info)
 
     def _stream(self, request_id: RequestId, stream: TextStream, controls: Controls) -> dict[str, Any]:

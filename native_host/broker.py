@@ -29,6 +29,7 @@ from native_host.core.model_library.pull import Puller
 from native_host.core.model_manager import ModelManager
 from native_host.core.model_service import ModelService
 from native_host.core.system_service import SystemService
+from native_host.core.task_service import TaskService
 from native_host.settings import Settings
 from native_host.transports.broker_link import UnsafeLocation, private_dir
 from native_host.transports.local_socket import LocalSocketServer
@@ -82,6 +83,7 @@ class Broker:
             LibraryService(library, detection, self._puller, self._models),
             ModelService(self._models),
             InferenceService(settings, self._models),
+            TaskService(settings, self._models),
         )
         self._stop = asyncio.Event()
         self._server = LocalSocketServer(self._router)

@@ -14,6 +14,7 @@ from native_host.core.library_service import LibraryService
 from native_host.core.model_service import ModelService
 from native_host.core.reply import Reply
 from native_host.core.system_service import SystemService
+from native_host.core.task_service import TaskService
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.base import Message
 from native_host.protocol.messages.requests import RequestBase
@@ -28,7 +29,12 @@ class HandlerRouter:
     """Validates a request and hands it to its use case."""
 
     def __init__(
-        self, system: SystemService, library: LibraryService, models: ModelService, inference: InferenceService
+        self,
+        system: SystemService,
+        library: LibraryService,
+        models: ModelService,
+        inference: InferenceService,
+        tasks: TaskService,
     ) -> None:
         self._handlers: dict[str, Handler] = {
             "hello": system.hello,
@@ -44,6 +50,9 @@ class HandlerRouter:
             "generate": inference.generate,
             "chat": inference.chat,
             "tokenize": inference.tokenize,
+            "embed": tasks.embed,
+            "rerank": tasks.rerank,
+            "infer": tasks.infer,
         }
 
     @property

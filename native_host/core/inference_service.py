@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from native_host.core.loaded_model import LoadedModel
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.messages.requests import (
@@ -41,7 +40,7 @@ class InferenceService:
         """Text as tokens."""
         async with self._models.use(request.model, request.engine, request.options, reply) as model:
             fields = {"text": request.text, "special": request.special, "add_special": request.add_special}
-            done = await self._last_event(model, "tokenize", fields)
+            done = await model.ask("tokenize", fields, self._settings.generation_stall_s)
         return TokenizeResult.model_validate(done)
 
     async def _answer(
@@ -65,14 +64,6 @@ class InferenceService:
         result["timings"]["load_ms"] = load_ms
         served = {"model": model.file.name, "engine": model.engine.name, "fallbacks": model.fallbacks}
         return GenerateResult.model_validate({**result, **served})
-
-    async def _last_event(self, model: LoadedModel, action: str, fields: dict[str, Any]) -> dict[str, Any]:
-        assert model.worker is not None
-        stall_s = self._settings.generation_stall_s
-        async with model.worker.request(action, fields, stall_s=stall_s, phase=action) as events:
-            last = [event async for event in events][-1]
-        result: dict[str, Any] = last["result"]
-        return result
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
@@ -20,6 +21,9 @@ from native_host.protocol.messages.results import EngineFallback
 
 if TYPE_CHECKING:
     from tabagent_model import ModelFacts
+
+
+_PLACING = attrgetter("gpu_layers", "mlock", "device", "dtype")
 
 
 class State(StrEnum):
@@ -90,8 +94,16 @@ class LoadedModel:
         return (
             self.runs_on(engine)
             and options.context_length in (None, self.context_length, self.options.context_length)
-            and (options.gpu_layers, options.mlock) == (self.options.gpu_layers, self.options.mlock)
+            and _PLACING(options) == _PLACING(self.options)
         )
+
+    async def ask(self, action: str, fields: dict[str, Any], stall_s: float) -> dict[str, Any]:
+        """The result of a request whose events on the way are of no interest."""
+        assert self.worker is not None
+        async with self.worker.request(action, fields, stall_s=stall_s, phase=action) as events:
+            last = [event async for event in events][-1]
+        result: dict[str, Any] = last["result"]
+        return result
 
     def begin_use(self) -> None:
         """A request starts."""

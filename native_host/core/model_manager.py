@@ -231,6 +231,11 @@ class ModelManager:
         return {
             "path": model.facts["path"] or str(model.file.path),
             "cache_dir": str(self._settings.cache_dir),
+            "format": model.facts["model_type"],
+            "task": model.facts["task"],
+            "architecture": model.facts["architecture"],
+            "device": model.options.device,
+            "dtype": model.options.dtype,
             "context_length": model.options.context_length,
             "gpu_layers": model.options.gpu_layers,
             "mlock": model.options.mlock,

@@ -41,7 +41,8 @@ async def launch_worker(
     """Start a worker of ``engine``; see ``core.worker.WorkerLauncher``. After a cancel it has ``cancel_grace_s``."""
     loop = asyncio.get_running_loop()
     worker = WorkerProcess(engine.name, on_death, cancel_grace_s)
-    await loop.subprocess_exec(lambda: worker, sys.executable, "-I", "-m", "backends.worker", engine.engine)
+    network = ("network",) if engine.uses_network else ()
+    await loop.subprocess_exec(lambda: worker, sys.executable, "-I", "-m", "backends.worker", engine.engine, *network)
     return worker
 
 

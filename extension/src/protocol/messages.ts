@@ -11,6 +11,11 @@
  */
 export type Id = number | string;
 /**
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "JsonValue".
+ */
+export type JsonValue = unknown;
+/**
  * Every code an ``error`` event can carry.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -76,6 +81,9 @@ export type AnyRequest =
   | GenerateRequest
   | ChatRequest
   | TokenizeRequest
+  | EmbedRequest
+  | RerankRequest
+  | InferRequest
   | CancelRequest;
 /**
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -129,6 +137,8 @@ export interface GenerateOptions {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
   max_tokens?: number;
@@ -174,6 +184,36 @@ export interface LoadOptions {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
+  keep_alive?: number | null;
+  allow_pickle?: boolean;
+}
+/**
+ * Texts as vectors.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EmbedRequest".
+ */
+export interface EmbedRequest {
+  id: Id;
+  action: "embed";
+  model: string;
+  input: string | string[];
+  engine?: string;
+  options?: LoadOptions1;
+}
+/**
+ * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
+ */
+export interface LoadOptions1 {
+  context_length?: number | null;
+  gpu_layers?: number;
+  mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
 }
@@ -187,6 +227,8 @@ export interface GenerateOptions1 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
   max_tokens?: number;
@@ -222,6 +264,8 @@ export interface GenerateOptions2 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
   max_tokens?: number;
@@ -266,6 +310,68 @@ export interface ClientInfo1 {
   version?: string;
 }
 /**
+ * What a task's model is given: what its task takes. Pictures and sounds are files in base64.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "InferInputs".
+ */
+export interface InferInputs {
+  text?: string | null;
+  image?: string | null;
+  audio?: string | null;
+  tensors?: {
+    [k: string]: JsonValue;
+  } | null;
+}
+/**
+ * How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "InferParameters".
+ */
+export interface InferParameters {
+  top_k?: number | null;
+  threshold?: number | null;
+  language?: string | null;
+}
+/**
+ * Run a model's own task: classify, transcribe, find objects.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "InferRequest".
+ */
+export interface InferRequest {
+  id: Id;
+  action: "infer";
+  model: string;
+  inputs: InferInputs;
+  parameters?: InferParameters1;
+  engine?: string;
+  options?: LoadOptions2;
+}
+/**
+ * How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
+ */
+export interface InferParameters1 {
+  top_k?: number | null;
+  threshold?: number | null;
+  language?: string | null;
+}
+/**
+ * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
+ */
+export interface LoadOptions2 {
+  context_length?: number | null;
+  gpu_layers?: number;
+  mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
+  keep_alive?: number | null;
+  allow_pickle?: boolean;
+}
+/**
  * The models that are on disk.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -286,17 +392,19 @@ export interface LoadModelRequest {
   action: "load_model";
   model: string;
   engine?: string;
-  options?: LoadOptions1;
+  options?: LoadOptions3;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions1 {
+export interface LoadOptions3 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
 }
@@ -308,10 +416,12 @@ export interface LoadOptions1 {
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "LoadOptions".
  */
-export interface LoadOptions2 {
+export interface LoadOptions4 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
 }
@@ -339,6 +449,40 @@ export interface RemoveModelRequest {
   model: string;
 }
 /**
+ * Documents in the order of how well they answer a query.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "RerankRequest".
+ */
+export interface RerankRequest {
+  id: Id;
+  action: "rerank";
+  model: string;
+  query: string;
+  /**
+   * @minItems 1
+   * @maxItems 2048
+   */
+  documents: string[];
+  top_n?: number | null;
+  engine?: string;
+  options?: LoadOptions5;
+}
+/**
+ * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
+ */
+export interface LoadOptions5 {
+  context_length?: number | null;
+  gpu_layers?: number;
+  mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
+  keep_alive?: number | null;
+  allow_pickle?: boolean;
+}
+/**
  * What is loaded and running.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -362,17 +506,19 @@ export interface TokenizeRequest {
   engine?: string;
   special?: boolean;
   add_special?: boolean;
-  options?: LoadOptions3;
+  options?: LoadOptions6;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions3 {
+export interface LoadOptions6 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
   keep_alive?: number | null;
   allow_pickle?: boolean;
 }
@@ -561,6 +707,28 @@ export interface DoneEvent {
   };
 }
 /**
+ * Answer to ``embed``: a vector of length 1 for each text, in their order.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EmbedResult".
+ */
+export interface EmbedResult {
+  model: string;
+  engine: string;
+  embeddings: number[][];
+  usage: InputUsage;
+}
+/**
+ * Tokens of what was given.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "InputUsage".
+ */
+export interface InputUsage {
+  prompt_tokens: number;
+  total_tokens: number;
+}
+/**
  * An engine that was tried before the one that serves, and why it does not.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -698,6 +866,18 @@ export interface Limits {
   max_in_flight: number;
 }
 /**
+ * Answer to ``infer``; ``output`` is as the hub's Inference API has it for the task.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "InferResult".
+ */
+export interface InferResult {
+  model: string;
+  engine: string;
+  task: string | null;
+  output: JsonValue;
+}
+/**
  * Answer to ``list_models``.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -739,6 +919,7 @@ export interface LoadModelResult {
   embedding_length: number;
   size_bytes: number;
   chat_template: boolean;
+  actions: string[];
   load_ms: number;
   fallbacks: EngineFallback[];
   details: {
@@ -795,6 +976,16 @@ export interface PullModelResult {
   size_bytes: number;
 }
 /**
+ * A document's place in the request, and how well it answers the query (0 to 1).
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "RankedDocument".
+ */
+export interface RankedDocument {
+  index: number;
+  relevance_score: number;
+}
+/**
  * Answer to ``remove_model``.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -803,6 +994,18 @@ export interface PullModelResult {
 export interface RemoveModelResult {
   model: string;
   freed_bytes: number;
+}
+/**
+ * Answer to ``rerank``, the best first.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "RerankResult".
+ */
+export interface RerankResult {
+  model: string;
+  engine: string;
+  results: RankedDocument[];
+  usage: InputUsage;
 }
 /**
  * Answer to ``status``.

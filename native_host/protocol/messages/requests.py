@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from native_host.protocol.connection import PROTOCOL_VERSION
 from native_host.protocol.messages.base import Id, Message, Name, StopString
@@ -33,6 +33,8 @@ class LoadOptions(Message):
     context_length: Annotated[int, Field(ge=16, le=16_777_216)] | None = None
     gpu_layers: Annotated[int, Field(ge=0, le=10_000)] = 0
     mlock: bool = False
+    device: Literal["auto", "cpu", "cuda", "metal"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     keep_alive: KeepAlive | None = None
     allow_pickle: bool = False
 
@@ -174,6 +176,56 @@ class TokenizeRequest(RequestBase):
     options: LoadOptions = LoadOptions()
 
 
+class EmbedRequest(RequestBase):
+    """Texts as vectors."""
+
+    action: Literal["embed"]
+    model: Name
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    engine: Name = "auto"
+    options: LoadOptions = LoadOptions()
+
+
+class RerankRequest(RequestBase):
+    """Documents in the order of how well they answer a query."""
+
+    action: Literal["rerank"]
+    model: Name
+    query: Annotated[str, StringConstraints(min_length=1)]
+    documents: Annotated[list[str], Field(min_length=1, max_length=2048)]
+    top_n: Annotated[int, Field(ge=1)] | None = None
+    engine: Name = "auto"
+    options: LoadOptions = LoadOptions()
+
+
+class InferInputs(Message):
+    """What a task's model is given: what its task takes. Pictures and sounds are files in base64."""
+
+    text: str | None = None
+    image: str | None = None
+    audio: str | None = None
+    tensors: dict[str, JsonValue] | None = None
+
+
+class InferParameters(Message):
+    """How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score."""
+
+    top_k: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    language: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class InferRequest(RequestBase):
+    """Run a model's own task: classify, transcribe, find objects."""
+
+    action: Literal["infer"]
+    model: Name
+    inputs: InferInputs
+    parameters: InferParameters = InferParameters()
+    engine: Name = "auto"
+    options: LoadOptions = LoadOptions()
+
+
 class CancelRequest(RequestBase):
     """Stop another request of this connection."""
 
@@ -195,5 +247,8 @@ REQUESTS: dict[str, type[RequestBase]] = {
     "generate": GenerateRequest,
     "chat": ChatRequest,
     "tokenize": TokenizeRequest,
+    "embed": EmbedRequest,
+    "rerank": RerankRequest,
+    "infer": InferRequest,
     "cancel": CancelRequest,
 }

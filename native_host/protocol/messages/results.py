@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from native_host.protocol.messages.base import Message
 
 
@@ -237,6 +239,7 @@ class LoadModelResult(Message):
     embedding_length: int
     size_bytes: int
     chat_template: bool
+    actions: list[str]
     load_ms: float
     fallbacks: list[EngineFallback]
     details: dict[str, str | int | float | bool]
@@ -289,6 +292,47 @@ class TokenizeResult(Message):
     count: int
 
 
+class InputUsage(Message):
+    """Tokens of what was given."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbedResult(Message):
+    """Answer to ``embed``: a vector of length 1 for each text, in their order."""
+
+    model: str
+    engine: str
+    embeddings: list[list[float]]
+    usage: InputUsage
+
+
+class RankedDocument(Message):
+    """A document's place in the request, and how well it answers the query (0 to 1)."""
+
+    index: int
+    relevance_score: float
+
+
+class RerankResult(Message):
+    """Answer to ``rerank``, the best first."""
+
+    model: str
+    engine: str
+    results: list[RankedDocument]
+    usage: InputUsage
+
+
+class InferResult(Message):
+    """Answer to ``infer``; ``output`` is as the hub's Inference API has it for the task."""
+
+    model: str
+    engine: str
+    task: str | None
+    output: JsonValue
+
+
 class CancelResult(Message):
     """Answer to ``cancel``."""
 
@@ -309,5 +353,8 @@ RESULTS: dict[str, type[Message]] = {
     "generate": GenerateResult,
     "chat": GenerateResult,
     "tokenize": TokenizeResult,
+    "embed": EmbedResult,
+    "rerank": RerankResult,
+    "infer": InferResult,
     "cancel": CancelResult,
 }

@@ -1,6 +1,7 @@
 //! Where in a file its pickle and its storages are.
 
-use super::machine::{Id, Machine, Node};
+use super::machine::Machine;
+use super::values::{Id, Node};
 use crate::error::{Defect, Parsed, corrupt};
 use crate::reader::Reader;
 use std::collections::HashMap;

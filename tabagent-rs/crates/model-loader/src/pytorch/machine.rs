@@ -5,6 +5,7 @@
 //! lies in one table and is referred to by place, so that no nesting and no cycle costs more than the bytes it took.
 //! Source: <https://docs.python.org/3/library/pickletools.html>, PyTorch's `torch/serialization.py`.
 
+use super::values::{Id, Name, Node, Storage, Tensor};
 use crate::error::{Defect, Parsed, corrupt};
 use crate::reader::Reader;
 use std::collections::HashMap;
@@ -16,56 +17,6 @@ const LONGEST_TEXT: u64 = 64 << 10;
 const MOST_TEXT: u64 = 64 << 20;
 const MOST_DIMENSIONS: usize = 8;
 const LONGEST_KEY: usize = 256;
-
-/// A place in the machine's table.
-pub(super) type Id = usize;
-
-/// What a pickle can make here.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
-    None,
-    Int(i64),
-    /// An integer of more than eight bytes, little-endian
-    Long(Vec<u8>),
-    Float,
-    Text(String),
-    Tuple(Vec<Id>),
-    List(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    Name(Name),
-    Storage(Storage),
-    Tensor(Tensor),
-}
-
-/// What a pickle may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
-    OrderedDict,
-    Size,
-    RebuildTensor,
-    RebuildParameter,
-    /// A storage class, as safetensors names its type and with the bytes of an element
-    StorageOf(&'static str, u64),
-}
-
-/// Numbers in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Storage {
-    pub key: String,
-    pub dtype: &'static str,
-    /// Bytes of an element
-    pub width: u64,
-    pub elements: u64,
-}
-
-/// A view of a storage; offset and strides in elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tensor {
-    pub storage: Id,
-    pub offset: u64,
-    pub shape: Vec<u64>,
-    pub strides: Vec<u64>,
-}
 
 /// The machine. One reads several pickles of a file: their tables are one.
 #[derive(Default)]
@@ -143,13 +94,13 @@ impl<R: Read + Seek> Run<'_, R> {
             b'j' => self.input.u32().and_then(|key| self.recall(key)),
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.push(Node::Name(named(&module, &name)?))
+                self.push(Node::Name(Name::of(&module, &name)?))
             }
             0x93 => {
                 let operands = self.last(2)?;
                 match (self.machine.node(operands[0]), self.machine.node(operands[1])) {
                     (Node::Text(module), Node::Text(name)) => {
-                        let name = named(module, name)?;
+                        let name = Name::of(module, name)?;
                         self.push(Node::Name(name))
                     }
                     _ => corrupt("the pickle names something without a name"),
@@ -377,57 +328,4 @@ impl<R: Read + Seek> Run<'_, R> {
             _ => corrupt("a tensor's extent is no number"),
         }
     }
-}
-
-impl Tensor {
-    /// Elements, where they can be counted.
-    pub(super) fn elements(&self) -> Option<u64> {
-        self.shape.iter().try_fold(1u64, |product, &extent| product.checked_mul(extent))
-    }
-
-    /// The place behind its last element.
-    pub(super) fn end(&self) -> Option<u64> {
-        if self.elements()? == 0 {
-            return Some(self.offset);
-        }
-        let last = self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .try_fold(self.offset, |at, (&extent, &stride)| at.checked_add((extent - 1).checked_mul(stride)?))?;
-        last.checked_add(1)
-    }
-
-    /// Whether its elements follow each other in its storage.
-    pub(super) fn is_contiguous(&self) -> bool {
-        let mut expected = 1;
-        self.shape.iter().zip(&self.strides).rev().all(|(&extent, &stride)| {
-            let fits = extent <= 1 || stride == expected;
-            expected = expected.saturating_mul(extent);
-            fits
-        })
-    }
-}
-
-fn named(module: &str, name: &str) -> Parsed<Name> {
-    Ok(match (module, name) {
-        ("collections", "OrderedDict") => Name::OrderedDict,
-        ("torch", "Size") => Name::Size,
-        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Name::RebuildTensor,
-        ("torch._utils", "_rebuild_parameter") => Name::RebuildParameter,
-        ("torch", "DoubleStorage") => Name::StorageOf("F64", 8),
-        ("torch", "FloatStorage") => Name::StorageOf("F32", 4),
-        ("torch", "HalfStorage") => Name::StorageOf("F16", 2),
-        ("torch", "BFloat16Storage") => Name::StorageOf("BF16", 2),
-        ("torch", "LongStorage") => Name::StorageOf("I64", 8),
-        ("torch", "IntStorage") => Name::StorageOf("I32", 4),
-        ("torch", "ShortStorage") => Name::StorageOf("I16", 2),
-        ("torch", "CharStorage") => Name::StorageOf("I8", 1),
-        ("torch", "ByteStorage") => Name::StorageOf("U8", 1),
-        ("torch", "BoolStorage") => Name::StorageOf("BOOL", 1),
-        _ => {
-            let named: String = format!("{module}.{name}").chars().take(80).collect();
-            return Err(Defect::Unsafe(format!("its pickle names {named:?}, which no weights need")));
-        }
-    })
 }

@@ -8,16 +8,18 @@ mod machine;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use rewrite::rewrite;
 
 use crate::error::{Parsed, Result, corrupt};
 use crate::file;
 use layout::Layout;
-use machine::{Id, Machine, Node};
+use machine::Machine;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::path::Path;
+use values::{Id, Node};
 
 const FORMAT: &str = "PyTorch";
 /// Where checkpoints keep the state dict that is in them.

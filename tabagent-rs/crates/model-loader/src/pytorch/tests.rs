@@ -1,4 +1,5 @@
-use super::machine::{Machine, Node};
+use super::machine::Machine;
+use super::values::Node;
 use super::*;
 use crate::error::Defect;
 use crate::reader::Reader;

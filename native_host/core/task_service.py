@@ -1,0 +1,69 @@
+"""The use cases whose answer comes at once: embed, rerank, infer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from native_host.core.model_manager import ModelManager
+from native_host.core.reply import Reply
+from native_host.protocol.messages.requests import EmbedRequest, InferRequest, RerankRequest
+from native_host.protocol.messages.results import EmbedResult, InferResult, InputUsage, RankedDocument, RerankResult
+from native_host.settings import Settings
+
+TEXTS_AT_ONCE = 32
+"""A worker hears of a cancel between two batches, and no batch is long enough to look like a stall."""
+
+
+class TaskService:
+    """Asks the model's worker, which is started when it must be."""
+
+    def __init__(self, settings: Settings, models: ModelManager) -> None:
+        self._models = models
+        self._stall_s = settings.generation_stall_s
+
+    async def embed(self, request: EmbedRequest, reply: Reply) -> EmbedResult:
+        """Texts as vectors."""
+        texts = [request.input] if isinstance(request.input, str) else request.input
+        vectors: list[list[float]] = []
+        tokens = 0
+        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+            for batch in _batches(texts):
+                done = await model.ask("embed", {"texts": batch}, self._stall_s)
+                vectors += done["vectors"]
+                tokens += done["prompt_tokens"]
+        return EmbedResult(model=model.file.name, engine=model.engine.name, embeddings=vectors, usage=_usage(tokens))
+
+    async def rerank(self, request: RerankRequest, reply: Reply) -> RerankResult:
+        """Documents, the best first."""
+        scores: list[float] = []
+        tokens = 0
+        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+            for batch in _batches(request.documents):
+                done = await model.ask("rerank", {"query": request.query, "documents": batch}, self._stall_s)
+                scores += done["scores"]
+                tokens += done["prompt_tokens"]
+        ranked = sorted(enumerate(scores), key=lambda place: -place[1])
+        results = [RankedDocument(index=index, relevance_score=score) for index, score in islice(ranked, request.top_n)]
+        return RerankResult(model=model.file.name, engine=model.engine.name, results=results, usage=_usage(tokens))
+
+    async def infer(self, request: InferRequest, reply: Reply) -> InferResult:
+        """A model's own task."""
+        fields: dict[str, Any] = {
+            "inputs": request.inputs.model_dump(exclude_none=True),
+            "parameters": request.parameters.model_dump(exclude_none=True),
+        }
+        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+            done = await model.ask("infer", fields, self._stall_s)
+        return InferResult(
+            model=model.file.name, engine=model.engine.name, task=model.facts["task"], output=done["output"]
+        )
+
+
+def _batches(texts: Sequence[str]) -> list[Sequence[str]]:
+    return [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
+
+
+def _usage(tokens: int) -> InputUsage:
+    return InputUsage(prompt_tokens=tokens, total_tokens=tokens)
