@@ -1,0 +1,1 @@
+"""What engines in Python that write text have in common: tokens, stop sequences, streams."""

@@ -1,0 +1,156 @@
+"""Hugging Face's tokenizer and chat template of a model's folder, with content that cannot become a control token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Encoding, Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from backends import chat_prompt
+from backends.contract import EngineError
+from backends.template_process import TemplateProcess
+
+
+class FolderTokenizer:
+    """Tokens of text, text of tokens, and prompts of conversations."""
+
+    def __init__(self, folders: Sequence[Path], tokenizer: Tokenizer | None = None) -> None:
+        """``folders``, the first that has a file wins. ``tokenizer``: where no ``tokenizer.json`` holds it.
+
+        Raises:
+            EngineError: ``load_failed`` where there is none.
+        """
+        self._folders = folders
+        self._tokenizer = tokenizer or _from_file(folders)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._special_ids = {number for number, token in added.items() if token.special}
+        self._plain = _without_added_tokens(self._tokenizer)
+        self._special_tokens = chat_prompt.SpecialTokens([token.content for token in added.values()])
+        config = self.read_json("tokenizer_config.json")
+        self._template = self._start_template(config)
+        ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
+        self.end_tokens = frozenset(
+            [*self._ids("generation_config.json"), *self._ids("config.json"), *map(self._id, filter(None, ends))]
+        ) - {None}
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether it can make prompts of conversations."""
+        return self._template is not None
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens, added ones too."""
+        return self._tokenizer.get_vocab_size()
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A configuration file as an object; empty where there is none."""
+        for folder in self._folders:
+            with suppress(OSError, ValueError):
+                content = json.loads((folder / name).read_bytes())
+                return content if isinstance(content, dict) else {}
+        return {}
+
+    def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
+        """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
+        if special:
+            return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
+        encoding = self._encode_plain(text)
+        return list((self._tokenizer.post_process(encoding) if add_special else encoding).ids)
+
+    def conversation(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """The prompt for a conversation.
+
+        Raises:
+            EngineError: ``template_error``, ``template_timeout``.
+        """
+        if self._template is None:
+            raise EngineError("template_error", "This model carries no chat template; use generate.")
+        ids: list[int] = []
+        for piece in chat_prompt.build(messages, self._template, self._special_tokens):
+            ids += self.encode(piece.text, special=piece.parse_special)
+        return ids
+
+    def decoder(self) -> Decoder:
+        """Text of tokens that come one by one."""
+        return Decoder(self._tokenizer)
+
+    def close(self) -> None:
+        """End the template's process."""
+        if self._template is not None:
+            self._template.close()
+
+    def _encode_plain(self, text: str) -> Encoding:
+        encoding = self._plain.encode(text, add_special_tokens=False)
+        if self._special_ids.isdisjoint(encoding.ids):
+            return encoding
+        # The vocabulary itself holds the token's text. Character by character nothing can form it.
+        return Encoding.merge([self._plain.encode(character, add_special_tokens=False) for character in text])
+
+    def _id(self, token: str | dict[str, Any]) -> int | None:
+        number: int | None = self._tokenizer.token_to_id(_text(token))
+        return number
+
+    def _ids(self, name: str) -> Iterator[int]:
+        found = self.read_json(name).get("eos_token_id")
+        yield from found if isinstance(found, list) else [found] if isinstance(found, int) else []
+
+    def _start_template(self, config: Mapping[str, Any]) -> TemplateProcess | None:
+        source = self._read_template() or config.get("chat_template")
+        if isinstance(source, list):
+            source = next((it["template"] for it in source if it.get("name") == "default"), None)
+        if not source:
+            return None
+        tokens = {name: _text(config.get(name) or "") for name in ("bos_token", "eos_token")}
+        return TemplateProcess(str(source), {"add_generation_prompt": True, **tokens})
+
+    def _read_template(self) -> str | None:
+        for folder in self._folders:
+            with suppress(OSError, UnicodeDecodeError):
+                return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+        return None
+
+
+class Decoder:
+    """Gives out whole code points; control tokens have no text."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._stream = DecodeStream(skip_special_tokens=True)
+
+    def push(self, token: int) -> str:
+        """Text that is complete with this token."""
+        return self._stream.step(self._tokenizer, token) or ""
+
+
+def _from_file(folders: Sequence[Path]) -> Tokenizer:
+    for folder in folders:
+        path = folder / "tokenizer.json"
+        if path.is_file():
+            try:
+                return Tokenizer.from_file(str(path))
+            except Exception as error:  # the library raises nothing more specific
+                raise EngineError("load_failed", f"{path} cannot be read: {error}", path=str(path)) from error
+    where = folders[0]
+    raise EngineError(
+        "load_failed", f"There is no tokenizer.json in {where}; download the model whole.", path=str(where)
+    )
+
+
+def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
+    """The same tokenizer for text in which nothing is a control token."""
+    content = json.loads(tokenizer.to_str())
+    content["added_tokens"] = []
+    content["post_processor"] = None
+    return Tokenizer.from_str(json.dumps(content))
+
+
+def _text(token: str | Mapping[str, Any]) -> str:
+    return token if isinstance(token, str) else str(token.get("content", ""))

