@@ -1,0 +1,81 @@
+"""SmolLM2-135M-Instruct in other formats, each made of the Q4_1 weights: the numbers are the same in all float ones."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.weights import made
+from tests.weights.packages import smollm2_gguf
+
+_TO_SAFETENSORS = """
+import sys
+from pathlib import Path
+from transformers import AutoModelForCausalLM, AutoTokenizer
+source, target = Path(sys.argv[1]), sys.argv[2]
+model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype="float32")
+model.hf_quantizer = None
+model.is_quantized = False
+del model.config.quantization_config
+model.save_pretrained(target)
+AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)
+"""
+
+
+def safetensors() -> Path:
+    """Hugging Face's folder, float32 (538 MB)."""
+    return made("smollm2-safetensors", 1, lambda folder: _run(_TO_SAFETENSORS, str(smollm2_gguf()), str(folder)))
+
+
+def gguf(file_type: str) -> Path:
+    """A GGUF file of that type, such as ``F32`` or ``Q8_0``."""
+    name = f"smollm2-{file_type}.gguf"
+
+    def make(folder: Path) -> None:
+        import tabagent_model
+
+        tabagent_model.quantize_gguf(smollm2_gguf(), folder / name, file_type)
+
+    return made(f"smollm2-gguf-{file_type.lower()}", 1, make) / name
+
+
+def pickled() -> Path:
+    """The same folder as before safetensors: ``pytorch_model.bin``."""
+
+    def make(folder: Path) -> None:
+        for path in safetensors().iterdir():
+            if path.suffix in {".json", ".jinja"}:
+                shutil.copy(path, folder)
+        convert = "import sys, torch\nfrom safetensors.torch import load_file\n"
+        _run(
+            convert + "torch.save(load_file(sys.argv[1]), sys.argv[2])",
+            str(safetensors() / "model.safetensors"),
+            str(folder / "pytorch_model.bin"),
+        )
+
+    return made("smollm2-pickled", 1, make)
+
+
+def onnx(precision: str) -> Path:
+    """A folder for onnxruntime-genai, ``fp32`` or ``int4``."""
+
+    def make(folder: Path) -> None:
+        cache = folder.with_suffix(".cache")
+        arguments = ["-i", str(safetensors()), "-o", str(folder), "-p", precision, "-e", "cpu", "-c", str(cache)]
+        options = ["--extra_options", "hf_token=false"]
+        _python("-m", "onnxruntime_genai.models.builder", *arguments, *options)
+        shutil.rmtree(cache, ignore_errors=True)
+
+    return made(f"smollm2-onnx-{precision}", 1, make)
+
+
+def _run(program: str, *arguments: str) -> None:
+    _python("-c", program, *arguments)
+
+
+def _python(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{arguments[:2]} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
