@@ -33,10 +33,10 @@ const FLAGS = [
   `--load-extension=${EXTENSION}`,
 ];
 
-/** A test with an installation, a browser and a panel of its own. */
-export function panelTest(name, body) {
+/** A test with an installation, a browser and a panel of its own. `settings` are environment variables. */
+export function panelTest(name, body, settings = {}) {
   test(name, { skip: BROWSER ? false : "no Chromium" }, async (t) => {
-    const installation = new Installation();
+    const installation = new Installation(settings);
     try {
       const browser = await installation.browser();
       await body(t, { installation, browser, panel: await openPanel(browser) });
@@ -54,7 +54,13 @@ export class Installation {
       `TABAGENT_${name}_DIR`,
       path.join(this.root, name.toLowerCase()),
     ]);
-    this.environ = { ...process.env, TABAGENT_IDLE_EXIT_S: "1", ...Object.fromEntries(folders), ...settings };
+    this.environ = {
+      ...process.env,
+      TABAGENT_IDLE_EXIT_S: "1",
+      HF_HOME: path.join(this.root, "huggingface"),
+      ...Object.fromEntries(folders),
+      ...settings,
+    };
     this.browsers = [];
   }
 

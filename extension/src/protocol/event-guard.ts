@@ -9,6 +9,8 @@ import type { AnyEvent, ErrorEvent, Id, ProgressEvent } from "./messages";
 /** An event as it arrives: like `AnyEvent`, but with error codes this version may not know. */
 export type HostEvent = Exclude<AnyEvent, ErrorEvent> | { id: Id | null; event: "error"; error: Failure };
 
+type Transfer = Pick<ProgressEvent, "bytes_per_second" | "seconds_left" | "file" | "file_done" | "file_total">;
+
 const STAGES = ["queued", "loading", "prefill", "downloading", "verifying"] as const satisfies readonly ProgressEvent["stage"][];
 const UNITS = ["bytes", "tokens", "requests"] as const satisfies readonly ProgressEvent["unit"][];
 
@@ -38,6 +40,18 @@ function parseUnaddressed(value: JsonRecord, id: Id | null): HostEvent | null {
   return null;
 }
 
+/** What a progress may also tell. A detail that makes no sense is left out; the rest is still of use. */
+function parseTransfer(value: JsonRecord): Transfer {
+  const { bytes_per_second, seconds_left, file, file_done, file_total } = value;
+  return {
+    ...(isAmount(bytes_per_second) && { bytes_per_second }),
+    ...(isAmount(seconds_left) && { seconds_left }),
+    ...(typeof file === "string" && { file }),
+    ...(isAmount(file_done) && { file_done }),
+    ...(isAmount(file_total) && { file_total }),
+  };
+}
+
 export function parseEvent(value: unknown): HostEvent | null {
   if (!isRecord(value)) return null;
   const id = value["id"];
@@ -54,7 +68,7 @@ export function parseEvent(value: unknown): HostEvent | null {
     case "progress": {
       const { stage, done, total, unit } = value;
       if (!isOneOf(stage, STAGES) || !isOneOf(unit, UNITS) || !isAmount(done) || !isAmount(total)) return null;
-      return { id, event: "progress", stage, done, total, unit };
+      return { id, event: "progress", stage, done, total, unit, ...parseTransfer(value) };
     }
     default:
       return parseUnaddressed(value, id);

@@ -3,7 +3,7 @@
  * the extension relies on is missing or of another type.
  */
 import { isAmount, isOneOf, isRecord, isStringList } from "../shared/json-shape";
-import type { EngineInfo, GenerateResult, HelloResult, ListModelsResult, ModelEntry } from "./messages";
+import type { EngineInfo, GenerateResult, HelloResult, ListModelsResult, ModelEntry, PullModelResult } from "./messages";
 
 function isEngineInfo(value: unknown): value is EngineInfo {
   return (
@@ -49,6 +49,14 @@ function isModelEntry(value: unknown): value is ModelEntry {
 export function readListModelsResult(value: unknown): ListModelsResult | null {
   if (!isRecord(value) || !Array.isArray(value["models"])) return null;
   return { models: value["models"].filter(isModelEntry) };
+}
+
+export function readPullModelResult(value: unknown): PullModelResult | null {
+  if (!isRecord(value)) return null;
+  const { model, path, repo, commit, size_bytes } = value;
+  if (typeof model !== "string" || typeof path !== "string" || typeof repo !== "string") return null;
+  if (typeof commit !== "string" || !isAmount(size_bytes)) return null;
+  return { model, path, repo, commit, size_bytes };
 }
 
 /** The part of an answer's result that the panel keeps. */

@@ -1,5 +1,6 @@
 /**
- * Keeps a scrolled element at its end while it grows, unless the person has scrolled up to read.
+ * Keeps a scrolled element at its end while its content grows or its room shrinks, unless the person has scrolled up
+ * to read.
  */
 import type { RefObject } from "preact";
 import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -14,8 +15,11 @@ export interface StickToBottom {
   jump: () => void;
 }
 
-/** `content` is compared by identity: a new one means that the element may have grown. */
-export function useStickToBottom(content: unknown): StickToBottom {
+/**
+ * `content` is compared by identity: a new one means that the element may have grown. Without `isFilled`, what the
+ * element shows is to be read from its top.
+ */
+export function useStickToBottom(content: unknown, isFilled: boolean): StickToBottom {
   const ref = useRef<HTMLDivElement>(null);
   const sticks = useRef(true);
   const [isAtBottom, setAtBottom] = useState(true);
@@ -36,6 +40,18 @@ export function useStickToBottom(content: unknown): StickToBottom {
   useLayoutEffect(() => {
     if (sticks.current && ref.current) ref.current.scrollTop = ref.current.scrollHeight;
   }, [content]);
+
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element || !isFilled) return;
+    const observer = new ResizeObserver(() => {
+      if (sticks.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+    };
+  }, [isFilled]);
 
   return { ref, isAtBottom, onScroll, jump };
 }

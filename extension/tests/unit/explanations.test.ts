@@ -17,7 +17,7 @@ describe("a failure", () => {
     ["host_forbidden", "tabagent install --extension-id abcdef"],
     ["host_exited", "tabagent status"],
   ] as const)("%s comes with the command %s", (code, command) => {
-    const explanation = explain(localFailure(code, "m"), "abcdef");
+    const explanation = explain(localFailure(code, "m"), "abcdef", "connection");
     expect(explanation.command).toBe(command);
     expect(explanation.title).not.toBe("");
     expect(explanation.text).not.toBe("");
@@ -25,11 +25,17 @@ describe("a failure", () => {
 
   it("of the host is shown in the host's words, with its hint", () => {
     const failure = { code: "engine_unavailable", message: "Not here.", details: { install_hint: "pip install x" }, retryable: false };
-    expect(explain(failure, "id")).toMatchObject({ text: "Not here.", command: "pip install x" });
+    expect(explain(failure, "id", "answer")).toMatchObject({ text: "Not here.", command: "pip install x" });
+  });
+
+  it("that cut something off says what", () => {
+    const failure = localFailure("host_disconnected", "m");
+    expect(explain(failure, "id", "answer").title).toBe("The answer was interrupted");
+    expect(explain(failure, "id", "download").title).toBe("The download was interrupted");
   });
 
   it("of an unknown kind is shown too", () => {
-    expect(explain({ code: "brand_new", message: "Hm.", details: {}, retryable: false }, "id").text).toBe("Hm.");
+    expect(explain({ code: "brand_new", message: "Hm.", details: {}, retryable: false }, "id", "answer").text).toBe("Hm.");
   });
 });
 

@@ -15,6 +15,14 @@ export const MODELS = [
   { name: "small", path: "/models/small.gguf", format: "gguf", size_bytes: 1e8, source: "library", loaded: true },
 ];
 
+export const PULLED = {
+  model: "org/tiny-GGUF:Q4_0",
+  path: "/cache/tiny-Q4_0.gguf",
+  repo: "org/tiny-GGUF",
+  commit: "0123456789abcdef0123456789abcdef01234567",
+  size_bytes: 3e6,
+};
+
 export function chatResult(text: string): Record<string, unknown> {
   return {
     text,

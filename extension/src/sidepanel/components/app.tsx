@@ -1,5 +1,5 @@
 /**
- * The whole panel: header, conversation, composer, status line. What is wrong with the connection stands above the
+ * The whole panel: header, download form where it is open, conversation, composer, status line. What is wrong with the connection stands above the
  * composer, or in place of the welcome while there is no conversation.
  */
 import type { JSX } from "preact";
@@ -11,6 +11,7 @@ import { useStore } from "../use-store";
 import { Announcer } from "./announcer";
 import { Composer } from "./composer";
 import { ConversationView } from "./conversation-view";
+import { DownloadForm } from "./download-form";
 import { FailureBox } from "./failure-box";
 import { Header } from "./header";
 import { StatusLine } from "./status-line";
@@ -31,6 +32,7 @@ export function App({ controller }: { controller: PanelController }): JSX.Elemen
   return (
     <div class="panel">
       <Header state={state} controller={controller} />
+      <DownloadForm download={controller.download} isConnected={state.connection.phase === "ready"} />
       <ConversationView state={state} controller={controller} problem={problem} />
       <footer class="footer">
         {!isEmpty && problem}

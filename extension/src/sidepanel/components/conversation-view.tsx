@@ -20,14 +20,21 @@ interface ConversationViewProps {
 
 export function ConversationView({ state, controller, problem }: ConversationViewProps): JSX.Element {
   const { conversation } = state;
-  const { ref, isAtBottom, onScroll, jump } = useStickToBottom(conversation);
+  const { ref, isAtBottom, onScroll, jump } = useStickToBottom(conversation, conversation.length > 0);
   const last = lastAnswer(conversation);
   useLayoutEffect(jump, [jump, conversation.length]);
   return (
     <main class="conversation">
       <div class="scroller" ref={ref} onScroll={onScroll}>
         {conversation.length === 0 ? (
-          <Welcome hasModels={state.models === null || state.models.length > 0} problem={problem} />
+          <Welcome
+            hasModels={state.models === null || state.models.length > 0}
+            onDownload={() => {
+              controller.download.open();
+              document.querySelector<HTMLElement>("[data-testid=download-name]")?.focus();
+            }}
+            problem={problem}
+          />
         ) : (
           <ol class="turns" aria-label={t("conversation_label")}>
             {conversation.map((turn) =>

@@ -2,18 +2,18 @@
 import type { JSX } from "preact";
 import type { Failure } from "../../shared/failure";
 import { t } from "../i18n";
-import { explain } from "../state/problem";
+import { explain, type FailureScope } from "../state/problem";
 import { CopyButton } from "./copy-button";
 import { RetryButton } from "./retry-button";
 
 interface FailureBoxProps {
   failure: Failure;
-  scope: "connection" | "answer";
+  scope: FailureScope;
   onRetry: (() => void) | null;
 }
 
 export function FailureBox({ failure, scope, onRetry }: FailureBoxProps): JSX.Element {
-  const { title, text, command } = explain(failure, chrome.runtime.id);
+  const { title, text, command } = explain(failure, chrome.runtime.id, scope);
   return (
     <section class="failure" role="alert" data-testid="error-box" data-scope={scope} data-code={failure.code}>
       <h2>{title}</h2>

@@ -1,8 +1,9 @@
-/** The top bar: which model answers, and a way to begin anew. */
+/** The top bar: which model answers, a way to get another, and a way to begin anew. */
 import type { JSX } from "preact";
 import { t } from "../i18n";
 import type { PanelController } from "../state/panel-controller";
 import type { PanelState } from "../state/panel-state";
+import { DownloadButton } from "./download-button";
 import { ComposeIcon } from "./icons";
 import { ModelPicker } from "./model-picker";
 
@@ -24,6 +25,7 @@ export function Header({ state, controller }: HeaderProps): JSX.Element {
           void controller.refreshModels();
         }}
       />
+      <DownloadButton download={controller.download} />
       <button
         type="button"
         class="icon-button"

@@ -45,6 +45,35 @@ export function ArrowDownIcon(): JSX.Element {
   );
 }
 
+export function DownloadIcon(): JSX.Element {
+  return (
+    <Icon size={20}>
+      <path d="M10 3.5v9M6 8.5l4 4 4-4M3.5 13v1.5a2 2 0 0 0 2 2h9a2 2 0 0 0 2-2V13" />
+    </Icon>
+  );
+}
+
+/** A ring that closes as `fraction` nears 1. */
+export function DownloadingIcon({ fraction }: { fraction: number }): JSX.Element {
+  return (
+    <Icon size={20}>
+      <circle cx="10" cy="10" r="8" opacity="0.25" />
+      {fraction > 0 && (
+        <circle cx="10" cy="10" r="8" transform="rotate(-90 10 10)" pathLength={100} stroke-dasharray={`${fraction * 100} 100`} />
+      )}
+      <path d="M10 6.2v7M7 10.4l3 3 3-3" />
+    </Icon>
+  );
+}
+
+export function CloseIcon(): JSX.Element {
+  return (
+    <Icon size={16}>
+      <path d="M5 5l10 10M15 5L5 15" />
+    </Icon>
+  );
+}
+
 export function SendIcon(): JSX.Element {
   return (
     <Icon>
@@ -70,9 +99,9 @@ export function CopyIcon(): JSX.Element {
   );
 }
 
-export function CheckIcon(): JSX.Element {
+export function CheckIcon({ size = 16 }: { size?: number }): JSX.Element {
   return (
-    <Icon size={16}>
+    <Icon size={size}>
       <path d="M4 10.5l4 4 8-9" />
     </Icon>
   );

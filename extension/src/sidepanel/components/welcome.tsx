@@ -5,11 +5,12 @@ import { Mark } from "./icons";
 
 interface WelcomeProps {
   hasModels: boolean;
+  onDownload: () => void;
   /** What is wrong with the connection. */
   problem: ComponentChildren;
 }
 
-export function Welcome({ hasModels, problem }: WelcomeProps): JSX.Element {
+export function Welcome({ hasModels, onDownload, problem }: WelcomeProps): JSX.Element {
   return (
     <div class="welcome">
       <Mark />
@@ -17,6 +18,11 @@ export function Welcome({ hasModels, problem }: WelcomeProps): JSX.Element {
         <>
           <h1>{t("welcome_title")}</h1>
           <p>{t(hasModels ? "welcome_text" : "welcome_no_models")}</p>
+          {!hasModels && (
+            <button type="button" class="text-button primary" data-testid="welcome-download" onClick={onDownload}>
+              {t("download_model")}
+            </button>
+          )}
         </>
       )}
     </div>

@@ -11,6 +11,7 @@ import type { ChatStyle } from "./chat-style";
 import { toChatMessages } from "./chat-history";
 import { changeConversation, isUnderWay, lastAnswer, type Conversation, type ConversationChange } from "./conversation";
 import { chooseModel } from "./model-choice";
+import { ModelDownload } from "./model-download";
 import { canAsk, type PanelState } from "./panel-state";
 import { Store } from "./store";
 
@@ -27,6 +28,7 @@ export interface PanelControllerOptions {
 
 export class PanelController {
   readonly store: Store<PanelState>;
+  readonly download: ModelDownload;
   readonly #options: PanelControllerOptions;
   readonly #link: BackgroundLink;
   #requestId: number | null = null;
@@ -45,6 +47,11 @@ export class PanelController {
     this.store = new Store(initial, options.schedule);
     this.#link = new BackgroundLink(options.connect, (state) => {
       this.#connectionChanged(state);
+    });
+    this.download = new ModelDownload({
+      link: this.#link,
+      schedule: options.schedule,
+      onArrived: (model) => void this.#selectArrived(model),
     });
   }
 
@@ -101,6 +108,12 @@ export class PanelController {
     } catch (error) {
       console.warn("The list of models could not be read.", error);
     }
+  }
+
+  /** A file that lies outside the library can be whole without being in the list. */
+  async #selectArrived(name: string): Promise<void> {
+    await this.refreshModels();
+    if (this.store.get().models?.some((model) => model.name === name)) this.selectModel(name);
   }
 
   #connectionChanged(connection: ConnectionState): void {

@@ -15,7 +15,10 @@ export interface Explanation {
 /** A host that ends once or twice is connected again before anyone need read about it. */
 const QUIET_FAILURES = 2;
 
-export function explain(failure: Failure, extensionId: string): Explanation {
+/** What failed: the connection itself, or what was under way on it. */
+export type FailureScope = "connection" | "answer" | "download";
+
+export function explain(failure: Failure, extensionId: string, scope: FailureScope): Explanation {
   const { message } = failure;
   switch (failure.code) {
     case "host_not_found":
@@ -33,6 +36,9 @@ export function explain(failure: Failure, extensionId: string): Explanation {
     case "extension_reloaded":
       return { title: t("error_extension_reloaded"), text: t("error_extension_reloaded_text"), command: null };
     case "host_disconnected":
+      if (scope === "download") {
+        return { title: t("error_download_interrupted"), text: t("error_download_interrupted_text"), command: null };
+      }
       return { title: t("error_interrupted"), text: t("error_interrupted_text"), command: null };
     default: {
       const hint = failure.details["install_hint"];

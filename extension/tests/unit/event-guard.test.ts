@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { parseEvent } from "../../src/protocol/event-guard";
+import { readPullModelResult } from "../../src/protocol/result-guards";
+import { PULLED } from "./samples";
+
+describe("progress", () => {
+  const plain = { id: 1, event: "progress", stage: "downloading", done: 1, total: 4, unit: "bytes" };
+  const transfer = { bytes_per_second: 2.5, seconds_left: 0, file: "a.gguf", file_done: 1, file_total: 3 };
+
+  it("comes through with what it tells of a download", () => {
+    expect(parseEvent({ ...plain, ...transfer })).toEqual({ ...plain, ...transfer });
+  });
+
+  it.each(Object.keys(transfer))("comes through without %s where that is null, missing or senseless", (key) => {
+    const rest = Object.fromEntries(Object.entries(transfer).filter(([name]) => name !== key));
+    for (const value of [null, undefined, {}, -1, Number.NaN, ["x"]]) {
+      expect(parseEvent({ ...plain, ...transfer, [key]: value })).toStrictEqual({ ...plain, ...rest });
+    }
+  });
+
+  it("is none without its stage, amounts or unit", () => {
+    for (const key of ["stage", "done", "total", "unit"]) expect(parseEvent({ ...plain, [key]: "odd" })).toBeNull();
+  });
+});
+
+describe("the result of a download", () => {
+  it("is what the protocol says", () => {
+    expect(readPullModelResult({ ...PULLED, new_field: 1 })).toEqual(PULLED);
+  });
+
+  it.each(Object.keys(PULLED))("is none without %s", (key) => {
+    expect(readPullModelResult({ ...PULLED, [key]: null })).toBeNull();
+  });
+});
