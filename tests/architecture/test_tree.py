@@ -51,7 +51,7 @@ def test_remote_code_is_never_trusted() -> None:
 
 def test_pickles_are_opened_by_nobody_and_no_scanner_is_asked() -> None:
     """Weights come in through the reader in Rust; what a scanner thinks of a file permits nothing (row T6)."""
-    opens = r"torch\.load|joblib|weights_only|\bpickle\.|cPickle|np\.load|numpy\.load|read_pickle"
+    opens = r"torch\.load|joblib|weights_only|import pickle|from pickle|cPickle|np\.load|numpy\.load|read_pickle"
     scans = r"picklescan|modelscan|fickling|securityStatus|security_status"
     for folder in ("native_host", "backends", "tabagent-rs/crates"):
         for path in (path for path in sources() if path.is_relative_to(ROOT / folder)):

@@ -1,0 +1,45 @@
+"""Loads a class of Transformers from a folder: from safetensors alone, without a network, and never with its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from backends.contract import Action, EngineError, LoadRequest, ModelInfo
+from backends.transformers.placement import device_map, dtype
+
+
+def describe(model: Any, *, context_length: int, actions: tuple[Action, ...], **rest: Any) -> ModelInfo:
+    """What every class tells of itself; ``rest`` are further fields and details."""
+    config = model.config.get_text_config()
+    fields = {"context_train_length": context_length, "chat_template": False} | rest
+    details = {"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")}
+    return ModelInfo(
+        architecture=model.config.model_type,
+        context_length=context_length,
+        vocab_size=getattr(config, "vocab_size", 0),
+        embedding_length=getattr(config, "hidden_size", 0),
+        size_bytes=model.get_memory_footprint(),
+        actions=actions,
+        **{**fields, "details": {**details, **fields.get("details", {})}},
+    )
+
+
+def from_pretrained(auto_class: Any, folder: Path, request: LoadRequest) -> Any:
+    """The model, ready to answer.
+
+    Raises:
+        EngineError: ``unsupported_architecture``, ``load_failed``.
+    """
+    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(folder, **where)
+        placing = {"device_map": device_map(request), "dtype": dtype(request, config)}
+        return auto_class.from_pretrained(folder, config=config, use_safetensors=True, **where, **placing).eval()
+    except (KeyError, ValueError, OSError, RuntimeError, ImportError) as error:
+        message = str(error).strip().split("\n")[0][:500]
+        unknown = "does not recognize this architecture" in message or "Unrecognized" in message
+        code = "unsupported_architecture" if unknown else "load_failed"
+        raise EngineError(code, f"Transformers cannot load it: {message}", path=str(folder)) from error
