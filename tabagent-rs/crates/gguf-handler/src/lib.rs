@@ -12,7 +12,7 @@ mod stream;
 mod text;
 
 pub use error::{Error, Result};
-pub use llama::{Token, load_cpu_module, probe_cpu_module};
+pub use llama::{Token, load_cpu_module, probe_cpu_module, quantise};
 pub use model::{LoadOptions, Model, ModelFacts};
 pub use sampling::SamplingParams;
 pub use scheduler::GenerateRequest;

@@ -65,6 +65,7 @@ parameter!(GpuLayers, u32, integer, "gpu_layers", 0, 100_000);
 parameter!(ContextLength, u32, integer, "context_length", 1, I32_MAX);
 parameter!(Parallel, u32, integer, "n_parallel", 1, 64);
 parameter!(Threads, u32, integer, "threads", 1, 512);
+parameter!(ThreadsOrAll, u32, integer, "threads", 0, 512);
 parameter!(TokenId, i32, integer, "token", 0, I32_MAX);
 
 /// A prompt: text, or tokens that are already there.

@@ -1,6 +1,6 @@
 //! Files that are not loaded.
 
-use crate::arguments::{ContextLength, Parallel};
+use crate::arguments::{ContextLength, Parallel, ThreadsOrAll};
 use crate::errors::OrRaise;
 use model_loader::gguf::GgufHeader;
 use pyo3::prelude::*;
@@ -72,4 +72,17 @@ pub(crate) fn rewrite_pickled(py: Python<'_>, source: PathBuf, target: PathBuf) 
 #[pyfunction]
 pub(crate) fn repack_bitnet(py: Python<'_>, source: PathBuf, target: PathBuf) -> PyResult<()> {
     py.detach(|| bitnet::repack(&source, &target)).or_raise(py)
+}
+
+#[pyfunction]
+#[pyo3(signature = (source, target, file_type, *, threads=ThreadsOrAll(0)))]
+#[pyo3(text_signature = "(source, target, file_type, *, threads=0)")]
+pub(crate) fn quantize_gguf(
+    py: Python<'_>,
+    source: PathBuf,
+    target: PathBuf,
+    file_type: String,
+    threads: ThreadsOrAll,
+) -> PyResult<()> {
+    py.detach(|| gguf_handler::quantise(&source, &target, &file_type, threads.0)).or_raise(py)
 }

@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use crate::detection::{detect_model, find_models};
     #[pymodule_export]
-    use crate::gguf::{GgufInfo, estimate_memory, read_gguf, repack_bitnet, rewrite_pickled};
+    use crate::gguf::{GgufInfo, estimate_memory, quantize_gguf, read_gguf, repack_bitnet, rewrite_pickled};
     #[pymodule_export]
     use crate::model::PyModel;
     #[pymodule_export]

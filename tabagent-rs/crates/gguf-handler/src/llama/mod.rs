@@ -9,6 +9,7 @@ mod context;
 mod logs;
 mod model;
 mod probe;
+mod quantise;
 mod threads;
 mod vocab;
 mod watch;
@@ -18,6 +19,7 @@ pub(crate) use batch::Batch;
 pub(crate) use context::{Context, ContextParams, Decoded};
 pub(crate) use model::{LoadParams, WeightsModel};
 pub use probe::probe_cpu_module;
+pub use quantise::quantise;
 pub(crate) use watch::Watch;
 
 /// Id of a token in a model's vocabulary.

@@ -25,6 +25,7 @@ __all__ = [
     "estimate_memory",
     "find_models",
     "hardware",
+    "quantize_gguf",
     "read_gguf",
     "repack_bitnet",
     "rewrite_pickled",
@@ -204,6 +205,26 @@ def repack_bitnet(source: str | PathLike[str], target: str | PathLike[str]) -> N
     Raises:
         WrongFormat: A row does not divide into blocks of 256.
         ModelError: As ``read_gguf``; ``LoadFailed`` where ``target`` cannot be written.
+    """
+
+def quantize_gguf(
+    source: str | PathLike[str], target: str | PathLike[str], file_type: str, *, threads: int = 0
+) -> None:
+    """Write a GGUF file with its weights as another type, by llama.cpp; quantised ones go through float.
+
+    ``target`` appears when it is whole.
+
+    Args:
+        source: A GGUF file.
+        target: Where to write.
+        file_type: ``F32``, ``F16``, ``BF16``, ``Q8_0``, ``Q6_K``, ``Q5_K_M``, ``Q4_K_M``, ``Q4_0`` or ``Q4_1``, what
+            needs nothing but the file. Tensors that do not divide into the type's blocks get another one.
+        threads: Threads that compute, at most 512; 0 takes one per logical core.
+
+    Raises:
+        InvalidParameter: Another type.
+        LoadFailed: llama.cpp refused it, or ``target`` cannot be written.
+        ModelError: As ``read_gguf``.
     """
 
 def rewrite_pickled(source: str | PathLike[str], target: str | PathLike[str]) -> None:

@@ -12,6 +12,7 @@ mod values;
 use crate::error::{Defect, Parsed, Result, corrupt};
 use crate::file;
 use crate::reader::Reader;
+pub use quantisation::file_type_name;
 use std::io::{Read, Seek};
 use std::path::Path;
 pub use tensor_type::{TENSOR_TYPES, TensorType, bitnet_fork, tensor_type};
@@ -194,7 +195,7 @@ fn describe(version: u32, file_size: u64, values: &Values) -> Parsed<GgufHeader>
         vocab_size: values.array_length("tokenizer.ggml.tokens").unwrap_or_else(|| number("vocab_size")),
         pooling_type: values.number(&format!("{architecture}.pooling_type")),
         file_type,
-        quantisation: file_type.and_then(quantisation::name),
+        quantisation: file_type.and_then(file_type_name),
         parameters: 0,
         split_number,
         split_count: values.number("split.count").unwrap_or(1).max(1),

@@ -1,7 +1,7 @@
 //! Names of `general.file_type`, the `LLAMA_FTYPE` numbers of the pinned `llama.h`.
 
 /// Name of a file type as people know it from file names; `None` for retired and unknown numbers.
-pub(super) fn name(file_type: u64) -> Option<&'static str> {
+pub fn file_type_name(file_type: u64) -> Option<&'static str> {
     Some(match file_type {
         0 => "F32",
         1 => "F16",
