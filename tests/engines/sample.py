@@ -19,5 +19,6 @@ class Sample:
     make: Callable[[], Path]
     actions: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     infer: Callable[[], Mapping[str, Any]] | None = None
     answers: bool = False

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.weights import made
 from tests.weights.packages import smollm2_gguf
+from tests.weights.run import python
 
 _TO_SAFETENSORS = """
 import sys
@@ -26,7 +25,9 @@ AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrai
 
 def safetensors() -> Path:
     """Hugging Face's folder, float32 (538 MB)."""
-    return made("smollm2-safetensors", 1, lambda folder: _run(_TO_SAFETENSORS, str(smollm2_gguf()), str(folder)))
+    return made(
+        "smollm2-safetensors", 1, lambda folder: python("-c", _TO_SAFETENSORS, str(smollm2_gguf()), str(folder))
+    )
 
 
 def gguf(file_type: str) -> Path:
@@ -49,7 +50,8 @@ def pickled() -> Path:
             if path.suffix in {".json", ".jinja"}:
                 shutil.copy(path, folder)
         convert = "import sys, torch\nfrom safetensors.torch import load_file\n"
-        _run(
+        python(
+            "-c",
             convert + "torch.save(load_file(sys.argv[1]), sys.argv[2])",
             str(safetensors() / "model.safetensors"),
             str(folder / "pytorch_model.bin"),
@@ -65,17 +67,7 @@ def onnx(precision: str) -> Path:
         cache = folder.with_suffix(".cache")
         arguments = ["-i", str(safetensors()), "-o", str(folder), "-p", precision, "-e", "cpu", "-c", str(cache)]
         options = ["--extra_options", "hf_token=false"]
-        _python("-m", "onnxruntime_genai.models.builder", *arguments, *options)
+        python("-m", "onnxruntime_genai.models.builder", *arguments, *options)
         shutil.rmtree(cache, ignore_errors=True)
 
     return made(f"smollm2-onnx-{precision}", 1, make)
-
-
-def _run(program: str, *arguments: str) -> None:
-    _python("-c", program, *arguments)
-
-
-def _python(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{arguments[:2]} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

@@ -1,0 +1,82 @@
+"""Each sample of each engine, with its model loaded once by a broker of its own."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.registry import descriptors
+from tabagent_harness import HostProcess
+from tests.engines.sample import Sample
+from tests.support import Installation
+
+CONTEXT = 1024
+ENGINES = {engine.name: engine for engine in descriptors() if engine.name != "chaos"}
+
+
+def samples() -> dict[str, Sample]:
+    """``engine-sample`` → sample."""
+    found: dict[str, Sample] = {}
+    for name in ENGINES:
+        if importlib.util.find_spec(f"tests.engines.samples.{name}"):
+            module = importlib.import_module(f"tests.engines.samples.{name}")
+            found.update({f"{name}-{sample.name}": sample for sample in module.SAMPLES})
+    return found
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A sample in an installation."""
+
+    engine: str
+    sample: Sample
+    installation: Installation
+    host: HostProcess
+    result: dict[str, Any]
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The fields of a request that name it."""
+        return {"model": str(self.sample.make()), "engine": self.engine}
+
+    def ask(self, action: str, **fields: Any) -> dict[str, Any]:
+        """The last event."""
+        return self.host.result(action, **self.model, **fields)
+
+    def text(self, prompt: str, **options: Any) -> str:
+        """A continuation."""
+        last = self.ask("generate", prompt=prompt, options={"max_tokens": 12, "temperature": 0, **options})
+        assert last["event"] == "done", last
+        return str(last["result"]["text"])
+
+    def pid(self) -> int:
+        """The worker's."""
+        (model,) = self.host.result("status")["result"]["models"]
+        return int(model["pid"])
+
+
+@pytest.fixture(scope="module", params=sorted(samples()))
+def loaded(request: pytest.FixtureRequest) -> Iterator[Loaded]:
+    """Every sample in turn."""
+    engine, _, _ = request.param.rpartition("-")
+    sample = samples()[request.param]
+    installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")), **sample.settings)
+    try:
+        with installation.host() as host:
+            options = {"keep_alive": -1, **sample.options}
+            if "generate" in sample.actions:
+                options["context_length"] = CONTEXT
+            last = host.result("load_model", model=str(sample.make()), engine=engine, options=options)
+            assert last["event"] == "done", (last, installation.log()[-3000:])
+            yield Loaded(engine, sample, installation, host, last["result"])
+    finally:
+        installation.stop()
+        shutil.rmtree(installation.root, ignore_errors=True)
