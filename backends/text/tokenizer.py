@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,12 @@ from backends.template_process import TemplateProcess
 class FolderTokenizer:
     """Tokens of text, text of tokens, and prompts of conversations."""
 
-    def __init__(self, folders: Sequence[Path], tokenizer: Tokenizer | None = None) -> None:
+    def __init__(
+        self, folders: Sequence[Path], tokenizer: Tokenizer | None = None, end_tokens: Iterable[int] = ()
+    ) -> None:
         """``folders``, the first that has a file wins. ``tokenizer``: where no ``tokenizer.json`` holds it.
+
+        ``end_tokens``: ids that end an answer, beside those that the folder's configuration names.
 
         Raises:
             EngineError: ``load_failed`` where there is none.
@@ -37,8 +41,10 @@ class FolderTokenizer:
         self._template = self._start_template(config)
         ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
         self.end_tokens = frozenset(
-            [*self._ids("generation_config.json"), *self._ids("config.json"), *map(self._id, filter(None, ends))]
-        ) - {None}
+            number for number in (*self._configured(), *map(self._id, ends), *end_tokens) if number is not None
+        )
+        self.beginning = self._beginning(config)
+        self.pad_token = self._id(config.get("pad_token")) or 0
 
     @property
     def has_chat_template(self) -> bool:
@@ -64,6 +70,15 @@ class FolderTokenizer:
             return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
         encoding = self._encode_plain(text)
         return list((self._tokenizer.post_process(encoding) if add_special else encoding).ids)
+
+    def encodings(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Encoding]:
+        """Texts, or pairs of them, with what the model wants around them; nothing in them is a control token."""
+        if pairs is None:
+            return [self._tokenizer.post_process(self._encode_plain(text)) for text in texts]
+        encoded = (
+            (self._encode_plain(text), self._encode_plain(pair)) for text, pair in zip(texts, pairs, strict=True)
+        )
+        return [self._tokenizer.post_process(text, pair) for text, pair in encoded]
 
     def conversation(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         """The prompt for a conversation.
@@ -94,13 +109,19 @@ class FolderTokenizer:
         # The vocabulary itself holds the token's text. Character by character nothing can form it.
         return Encoding.merge([self._plain.encode(character, add_special_tokens=False) for character in text])
 
-    def _id(self, token: str | dict[str, Any]) -> int | None:
-        number: int | None = self._tokenizer.token_to_id(_text(token))
+    def _id(self, token: str | dict[str, Any] | None) -> int | None:
+        number: int | None = self._tokenizer.token_to_id(_text(token)) if token else None
         return number
 
-    def _ids(self, name: str) -> Iterator[int]:
-        found = self.read_json(name).get("eos_token_id")
-        yield from found if isinstance(found, list) else [found] if isinstance(found, int) else []
+    def _beginning(self, config: Mapping[str, Any]) -> list[int]:
+        """What an empty prompt consists of: something must be evaluated."""
+        first = self._id(config.get("bos_token"))
+        return [first if first is not None else min(self.end_tokens, default=0)]
+
+    def _configured(self) -> Iterator[int]:
+        for name in ("generation_config.json", "config.json"):
+            found = self.read_json(name).get("eos_token_id")
+            yield from found if isinstance(found, list) else [found] if isinstance(found, int) else []
 
     def _start_template(self, config: Mapping[str, Any]) -> TemplateProcess | None:
         source = self._read_template() or config.get("chat_template")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from transformers import AutoConfig
 
 from backends.contract import Action, EngineError, LoadRequest, ModelInfo
+from backends.text.batch import Batch
 from backends.transformers.placement import device_map, dtype
 
 
@@ -25,6 +29,15 @@ def describe(model: Any, *, context_length: int, actions: tuple[Action, ...], **
         actions=actions,
         **{**fields, "details": {**details, **fields.get("details", {})}},
     )
+
+
+def evaluate(model: Any, batch: Batch, output: str) -> NDArray[Any]:
+    """An output of the model for a batch, as float32. What the model does not take is left out."""
+    taken = inspect.signature(model.forward).parameters
+    given = {name: torch.from_numpy(rows).to(model.device) for name, rows in batch.items() if name in taken}
+    with torch.inference_mode():
+        numbers: NDArray[Any] = getattr(model(**given), output).float().cpu().numpy()
+    return numbers
 
 
 def from_pretrained(auto_class: Any, folder: Path, request: LoadRequest) -> Any:

@@ -1,0 +1,83 @@
+"""A language model of an engine in Python: prompts, limits and the loop are common to all; logits are the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.contract import EngineError, Sampling, TextStream
+from backends.text.control import Control, Slots
+from backends.text.sampler import Sampler
+from backends.text.stream import Generation, Piece, Pieces
+from backends.text.tokenizer import FolderTokenizer
+
+CHUNK = 256
+"""Tokens evaluated between two looks at whether the request was cancelled."""
+LARGEST_DEFAULT_CONTEXT = 8192
+
+
+class Evaluation(Protocol):
+    """One sequence with its KV cache."""
+
+    def evaluate(self, tokens: Sequence[int]) -> NDArray[Any]:
+        """Logits (shape [vocabulary]) of what follows all tokens so far and these."""
+
+
+class LanguageModel:
+    """Serves ``generate``, ``chat`` and ``tokenize``. ``begin`` starts a sequence of at most so many tokens."""
+
+    def __init__(
+        self, tokenizer: FolderTokenizer, begin: Callable[[int], Evaluation], context_length: int, parallel: int
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._begin = begin
+        self._slots = Slots(parallel)
+        self.context_length = context_length
+
+    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Continue plain text."""
+        tokens = self._tokenizer.encode(prompt, add_special=True) or self._tokenizer.beginning
+        return self._stream(tokens, sampling, coalesce_ms)
+
+    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Answer a conversation."""
+        return self._stream(self._tokenizer.conversation(messages), sampling, coalesce_ms)
+
+    def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
+        """Token ids."""
+        return self._tokenizer.encode(text, special=special, add_special=add_special)
+
+    def close(self) -> None:
+        """End the template's process."""
+        self._tokenizer.close()
+
+    def _stream(self, prompt: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
+        if len(prompt) >= self.context_length:
+            raise EngineError(
+                "context_overflow",
+                f"The prompt has {len(prompt)} tokens and the context holds {self.context_length}. "
+                "Shorten it or load the model with a longer context.",
+                prompt_tokens=len(prompt),
+                context_length=self.context_length,
+            )
+        control = Control(len(prompt))
+        return Generation(lambda it: self._tokens(prompt, sampling, it), control, self._slots, sampling, coalesce_ms)
+
+    def _tokens(self, prompt: list[int], sampling: Sampling, control: Control) -> Pieces:
+        most = min(len(prompt) + sampling.max_tokens, self.context_length)
+        sequence, sampler, decoder = self._begin(most), Sampler(sampling), self._tokenizer.decoder()
+        tokens = list(prompt)
+        logits = np.empty(0, np.float32)
+        for start in range(0, len(prompt), CHUNK):
+            logits = sequence.evaluate(prompt[start : start + CHUNK])
+            control.evaluated(start + CHUNK)
+        while (token := sampler.draw(tokens, logits)) not in self._tokenizer.end_tokens:
+            tokens.append(token)
+            yield Piece(decoder.push(token))
+            if len(tokens) >= self.context_length:
+                control.finish = "length"
+                return
+            logits = sequence.evaluate([token])
