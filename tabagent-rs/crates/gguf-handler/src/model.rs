@@ -1,9 +1,8 @@
 //! A model ready to generate.
 
-use crate::error::{Error, Result};
 use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, Watch, WeightsModel, load_cpu_module};
-use crate::scheduler::{GenerateRequest, Handle, Waiting, start};
-use crate::stream::{Pacing, TokenStream, channel};
+use crate::scheduler::{Handle, start};
+use generation::{Error, GenerateRequest, Pacing, Result, TokenStream, Waiting, channel, check_prompt_length};
 use hardware::{Cores, Memory};
 use model_loader::gguf::GgufHeader;
 use model_loader::{BATCH, default_context_length, estimate};
@@ -14,8 +13,6 @@ use std::thread::JoinHandle;
 /// ggml's limit.
 const MOST_THREADS: u32 = 512;
 const MOST_SEQUENCES: u32 = 64;
-const MOST_STOPS: usize = 64;
-const LONGEST_STOP: usize = 1024;
 
 /// How to load a model.
 #[derive(Clone, Debug)]
@@ -135,7 +132,7 @@ impl Model {
     /// [`Error::ContextOverflow`], for a hopelessly long text without tokenising it.
     pub fn tokenize_prompt(&self, text: &str) -> Result<Vec<Token>> {
         let at_least = (text.len() / self.weights.vocab().longest_piece()) as u64;
-        self.check_prompt_length(at_least)?;
+        check_prompt_length(at_least, self.facts.context_length)?;
         self.tokenize(text, true, false)
     }
 
@@ -156,19 +153,8 @@ impl Model {
     /// # Errors
     /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
     pub fn generate(&self, request: GenerateRequest, pacing: Pacing) -> Result<TokenStream> {
-        request.sampling.validate()?;
-        if request.max_tokens == 0 {
-            return Err(Error::invalid("max_tokens", "must be at least 1"));
-        }
-        if request.prompt.is_empty() {
-            return Err(Error::invalid("prompt", "is empty"));
-        }
-        if !request.prompt.iter().all(|&token| self.weights.vocab().contains(token)) {
-            return Err(Error::invalid("prompt", "has a token that is not in the vocabulary"));
-        }
-        check_stops(&request.stop)?;
-        self.check_prompt_length(request.prompt.len() as u64)?;
-        let (producer, stream) = channel(self.handle.clone(), pacing, request.prompt.len());
+        request.validate(self.weights.vocab(), self.facts.context_length)?;
+        let (producer, stream) = channel(Arc::new(self.handle.clone()), pacing, request.prompt.len());
         self.handle.submit(Waiting::new(request, producer))?;
         Ok(stream)
     }
@@ -180,16 +166,6 @@ impl Model {
         if let Some(thread) = thread {
             // A scheduler that panicked has dropped everything all the same.
             let _ = thread.join();
-        }
-    }
-
-    /// There must be room for one token of an answer.
-    fn check_prompt_length(&self, prompt_tokens: u64) -> Result<()> {
-        let context_length = self.facts.context_length;
-        if prompt_tokens < u64::from(context_length) {
-            Ok(())
-        } else {
-            Err(Error::ContextOverflow { prompt_tokens, context_length })
         }
     }
 }
@@ -272,14 +248,4 @@ fn facts(weights: &WeightsModel, header: &GgufHeader, params: ContextParams) -> 
         adds_bos: vocab.adds_bos(),
         chat_template: weights.chat_template(),
     }
-}
-
-fn check_stops(stops: &[String]) -> Result<()> {
-    if stops.len() > MOST_STOPS {
-        return Err(Error::invalid("stop", format!("has more than {MOST_STOPS} entries")));
-    }
-    if stops.iter().any(|stop| stop.is_empty() || stop.len() > LONGEST_STOP) {
-        return Err(Error::invalid("stop", format!("has an entry that is empty or longer than {LONGEST_STOP} bytes")));
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@
 use crate::completion::PyCompletion;
 use crate::errors::to_python;
 use crate::stream::PyTokenStream;
-use gguf_handler::Next;
+use generation::Next;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;

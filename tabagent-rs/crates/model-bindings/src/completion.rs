@@ -1,6 +1,6 @@
 //! A finished completion, as Python sees it.
 
-use gguf_handler::{Completion, Timings};
+use generation::{Completion, Timings};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::time::Duration;

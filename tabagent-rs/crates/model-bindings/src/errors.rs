@@ -1,6 +1,6 @@
 //! Rust errors to the exceptions of `tabagent_model.errors`.
 
-use gguf_handler::Error;
+use generation::Error;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -22,7 +22,7 @@ pub(crate) trait OrRaise<T> {
     fn or_raise(self, py: Python<'_>) -> PyResult<T>;
 }
 
-impl<T> OrRaise<T> for gguf_handler::Result<T> {
+impl<T> OrRaise<T> for generation::Result<T> {
     fn or_raise(self, py: Python<'_>) -> PyResult<T> {
         self.map_err(|error| to_python(py, &error))
     }
@@ -59,6 +59,16 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             path = Some(at);
             details.set_item("reason", reason)?;
             "LoadFailed"
+        }
+        Error::NoTokenizer { path: at, reason } => {
+            path = Some(at);
+            details.set_item("reason", reason)?;
+            "TokenizerNotFound"
+        }
+        Error::Device { device, reason } => {
+            details.set_item("device", device)?;
+            details.set_item("reason", reason)?;
+            "DeviceUnavailable"
         }
         Error::ContextOverflow { prompt_tokens, context_length } => {
             details.set_item("prompt_tokens", prompt_tokens)?;

@@ -3,7 +3,7 @@
 use crate::asyncio;
 use crate::completion::PyCompletion;
 use crate::errors::{OrRaise, to_python};
-use gguf_handler::{Completion, Error, Next, TokenStream};
+use generation::{Completion, Error, Next, TokenStream};
 use pyo3::prelude::*;
 use std::time::Duration;
 

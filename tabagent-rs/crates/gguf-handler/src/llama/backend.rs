@@ -4,7 +4,7 @@
 //! the chosen module is loaded first, always.
 
 use super::logs;
-use crate::error::{Error, Result};
+use generation::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};

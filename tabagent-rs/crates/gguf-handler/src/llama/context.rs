@@ -5,7 +5,7 @@ use super::logs;
 use super::model::WeightsModel;
 use super::threads::ThreadPool;
 use super::watch::Watch;
-use crate::error::{Error, Result};
+use generation::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use std::ffi::c_void;
 use std::ptr::NonNull;

@@ -22,8 +22,7 @@ pub use probe::probe_cpu_module;
 pub use quantise::quantise;
 pub(crate) use watch::Watch;
 
-/// Id of a token in a model's vocabulary.
-pub type Token = llama_cpp_sys_2::llama_token;
+pub(crate) use generation::Token;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::backend::{self, c_path};
 use super::context::last_words;
 use super::logs;
 use super::vocab::Vocab;
-use crate::error::{Error, Result};
+use generation::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use std::ffi::{CStr, c_char, c_void};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Runs a CPU module for a moment, in a process that may die of it.
 
 use super::backend::load_cpu_module;
-use crate::error::{Error, Result};
+use generation::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use std::path::Path;
 

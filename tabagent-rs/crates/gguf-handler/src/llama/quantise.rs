@@ -3,7 +3,7 @@
 use super::backend::c_path;
 use super::context::last_words;
 use super::logs;
-use crate::error::{Error, Result};
+use generation::{Error, Result};
 use llama_cpp_sys_2 as sys;
 use model_loader::gguf::{GgufHeader, file_type_name};
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Text to tokens and back.
 
 use super::Token;
+use generation::Vocabulary;
 use llama_cpp_sys_2 as sys;
 use std::ffi::CStr;
 
@@ -19,7 +20,7 @@ impl Vocab {
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
         let mut vocab = Self { raw, length, longest_piece: 1 };
         vocab.longest_piece =
-            (0..length as Token).map(|token| vocab.piece(token, true).len()).max().unwrap_or(1).max(1);
+            (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
         vocab
     }
 
@@ -31,10 +32,6 @@ impl Vocab {
     /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens.
     pub(crate) fn longest_piece(&self) -> usize {
         self.longest_piece
-    }
-
-    pub(crate) fn contains(&self, token: Token) -> bool {
-        usize::try_from(token).is_ok_and(|index| index < self.length)
     }
 
     /// Tokens of a text. `None` when the text is longer than llama.cpp can count.
@@ -100,7 +97,7 @@ impl Vocab {
 
     /// Bytes of one token, possibly part of a character; empty for control tokens unless `special`, and for ids outside
     /// the vocabulary.
-    pub(crate) fn piece(&self, token: Token, special: bool) -> Vec<u8> {
+    fn bytes(&self, token: Token, special: bool) -> Vec<u8> {
         if !self.contains(token) {
             return Vec::new();
         }
@@ -139,11 +136,6 @@ impl Vocab {
             .collect()
     }
 
-    pub(crate) fn ends_generation(&self, token: Token) -> bool {
-        // SAFETY: the id is checked.
-        self.contains(token) && unsafe { sys::llama_vocab_is_eog(self.raw, token) }
-    }
-
     pub(crate) fn adds_bos(&self) -> bool {
         // SAFETY: reads a field of the live vocabulary, as do the next ones.
         unsafe { sys::llama_vocab_get_add_bos(self.raw) }
@@ -162,6 +154,21 @@ impl Vocab {
     pub(crate) fn newline(&self) -> Option<Token> {
         // SAFETY: as above.
         known(unsafe { sys::llama_vocab_nl(self.raw) })
+    }
+}
+
+impl Vocabulary for Vocab {
+    fn contains(&self, token: Token) -> bool {
+        usize::try_from(token).is_ok_and(|index| index < self.length)
+    }
+
+    fn ends_generation(&self, token: Token) -> bool {
+        // SAFETY: the id is checked.
+        self.contains(token) && unsafe { sys::llama_vocab_is_eog(self.raw, token) }
+    }
+
+    fn piece(&self, token: Token) -> Vec<u8> {
+        self.bytes(token, false)
     }
 }
 

@@ -1,9 +1,8 @@
 //! How other threads talk to the scheduler.
 
-use super::sequence::Waiting;
 use super::worker::Worker;
-use crate::error::{Error, Result};
 use crate::llama::{Context, Watch};
+use generation::{Control, Error, Result, Waiting};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
@@ -31,34 +30,28 @@ impl Handle {
         self.commands.send(Command::Submit(Box::new(waiting))).map_err(|_| Error::Closed)
     }
 
-    /// Makes the scheduler look at its streams again.
-    pub(crate) fn wake(&self) {
-        // An ended scheduler has nothing to look at.
-        let _ = self.commands.send(Command::Wake);
-    }
-
-    /// Wakes and stops the running decode. In this order: the scheduler clears the flag before it reads its messages.
-    pub(crate) fn interrupt(&self) {
-        self.wake();
-        self.watch.interrupt();
-    }
-
-    /// A number that grows while the scheduler computes; `None` while it waits for requests or readers.
-    pub(crate) fn activity(&self) -> Option<u64> {
-        self.watch.activity()
-    }
-
     /// Ends the scheduler.
     pub(crate) fn close(&self) {
         // It may have ended already.
         let _ = self.commands.send(Command::Close);
         self.watch.interrupt();
     }
+}
 
-    /// A handle to nothing.
-    #[cfg(test)]
-    pub(crate) fn detached() -> Self {
-        Self { commands: mpsc::channel().0, watch: Arc::default() }
+impl Control for Handle {
+    fn wake(&self) {
+        // An ended scheduler has nothing to look at.
+        let _ = self.commands.send(Command::Wake);
+    }
+
+    /// In this order: the scheduler clears the flag before it reads its messages.
+    fn interrupt(&self) {
+        self.wake();
+        self.watch.interrupt();
+    }
+
+    fn activity(&self) -> Option<u64> {
+        self.watch.activity()
     }
 }
 

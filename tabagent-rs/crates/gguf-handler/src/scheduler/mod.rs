@@ -9,27 +9,7 @@ mod governor;
 mod handle;
 mod placement;
 mod room;
-mod sequence;
 mod share;
 mod worker;
 
 pub(crate) use handle::{Handle, start};
-pub(crate) use sequence::Waiting;
-
-use crate::llama::Token;
-use crate::sampling::SamplingParams;
-
-/// What to generate. Checked by [`crate::Model::generate`].
-#[derive(Clone, Debug)]
-pub struct GenerateRequest {
-    /// The prompt; not empty
-    pub prompt: Vec<Token>,
-    /// Tokens to generate at most; at least 1
-    pub max_tokens: u32,
-    /// How tokens are drawn
-    pub sampling: SamplingParams,
-    /// Texts that end the completion and are left out of it
-    pub stop: Vec<String>,
-    /// Whether the logits that the first token was drawn from are wanted
-    pub keep_logits: bool,
-}

@@ -4,12 +4,10 @@ use super::governor::Governor;
 use super::handle::Command;
 use super::placement::{Placement, Reuse, SlotView, place};
 use super::room::{IdleCache, make_room};
-use super::sequence::{Sequence, Waiting};
 use super::share::share_batch;
-use crate::error::{Error, Result};
 use crate::llama::{Batch, Context, Decoded, Token, Watch, WeightsModel};
-use crate::stream::Completion;
 use cpu_time::ProcessTime;
+use generation::{Completion, Error, Result, Sequence, Waiting};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -300,7 +298,7 @@ impl Worker {
                 // Reading logits waits for the computation, so the clock is read only now.
                 Some(Some(logits)) => {
                     sequence.count_step(*took.get_or_insert_with(|| began.elapsed()), cache.len());
-                    sequence.advance(logits, &self.model)
+                    sequence.advance(logits, self.model.vocab())
                 }
             };
             if part.output.is_none() {

@@ -13,10 +13,12 @@ from typing import Any
 #  ├─ ModelRefused                        it would read other files or run code
 #  ├─ UnknownModel (ValueError)           neither a path nor a model of the hub   details: name, reason
 #  ├─ HubError (ConnectionError)          details: endpoint, repository, reason, status
-#  ├─ UnknownArchitecture                 llama.cpp does not implement it        details: architecture
+#  ├─ UnknownArchitecture                 the engine does not implement it       details: architecture
 #  ├─ InsufficientMemory (MemoryError)    it would not fit     details: needed_bytes, available_bytes
 #  ├─ LibraryLoadError                    the CPU module cannot be used
-#  ├─ LoadFailed                          llama.cpp refused the file, or a model is already loaded
+#  ├─ LoadFailed                          the engine refused the file, or a model is already loaded
+#  ├─ TokenizerNotFound                   nothing there turns text into tokens   details: reason
+#  ├─ DeviceUnavailable                   CUDA or Metal cannot be used           details: device, reason
 #  ├─ ContextOverflow                     the prompt leaves no room    details: prompt_tokens, context_length
 #  ├─ InvalidParameter (ValueError)       out of range, wrong type, not a number   details: name, reason
 #  ├─ GenerationFailed                    decoding failed
@@ -67,7 +69,7 @@ class HubError(ModelError, ConnectionError):
 
 
 class UnknownArchitecture(ModelError):
-    """A GGUF file of an architecture that this llama.cpp does not implement. Details: ``architecture``."""
+    """A model of an architecture that the engine does not implement. Details: ``architecture``."""
 
 
 class InsufficientMemory(ModelError, MemoryError):
@@ -79,7 +81,15 @@ class LibraryLoadError(ModelError):
 
 
 class LoadFailed(ModelError):
-    """llama.cpp refused the model, or one is already loaded. Details: ``reason``."""
+    """The engine refused the model, or one is already loaded. Details: ``reason``."""
+
+
+class TokenizerNotFound(ModelError):
+    """Nothing there turns text into tokens. Details: ``reason``."""
+
+
+class DeviceUnavailable(ModelError):
+    """The device cannot be used. Details: ``device``, ``reason``."""
 
 
 class ContextOverflow(ModelError):

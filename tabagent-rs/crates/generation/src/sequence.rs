@@ -1,38 +1,42 @@
 //! One request on its way: first waiting, then running in a slot.
 
-use super::GenerateRequest;
 use crate::error::{Error, Result};
-use crate::llama::{Token, WeightsModel};
+use crate::request::GenerateRequest;
 use crate::sampling::Sampler;
 use crate::stream::{Completion, FinishReason, Producer, Timings};
 use crate::text::TextAssembler;
+use crate::{Token, Vocabulary};
 use std::time::{Duration, Instant};
 
 /// A request in the queue.
-pub(crate) struct Waiting {
-    pub(super) request: GenerateRequest,
-    pub(super) producer: Producer,
+pub struct Waiting {
+    /// What was asked for
+    pub request: GenerateRequest,
+    /// To the caller
+    pub producer: Producer,
     submitted: Instant,
 }
 
 impl Waiting {
-    pub(crate) fn new(request: GenerateRequest, producer: Producer) -> Self {
+    /// It waits from now on.
+    pub fn new(request: GenerateRequest, producer: Producer) -> Self {
         Self { request, producer, submitted: Instant::now() }
     }
 
     /// Tokens it may come to hold in the KV cache.
-    pub(super) fn reserve(&self, context_length: usize) -> usize {
+    pub fn reserve(&self, context_length: usize) -> usize {
         self.request.prompt.len().saturating_add(self.request.max_tokens as usize).min(context_length)
     }
 }
 
 /// A request in a slot.
-pub(super) struct Sequence {
+pub struct Sequence {
     /// Prompt and answer so far
-    pub(super) tokens: Vec<Token>,
-    pub(super) producer: Producer,
+    pub tokens: Vec<Token>,
+    /// To the caller
+    pub producer: Producer,
     /// Tokens reserved in the KV cache, and the length at which the answer ends
-    pub(super) reserved: usize,
+    pub reserved: usize,
     prompt_length: usize,
     cached: usize,
     sampler: Sampler,
@@ -46,7 +50,7 @@ pub(super) struct Sequence {
 
 impl Sequence {
     /// Takes its place with `cached` prompt tokens already computed.
-    pub(super) fn new(waiting: Waiting, context_length: usize, cached: usize) -> Self {
+    pub fn new(waiting: Waiting, context_length: usize, cached: usize) -> Self {
         let reserved = waiting.reserve(context_length);
         let Waiting { request, producer, submitted } = waiting;
         let prompt_length = request.prompt.len();
@@ -68,7 +72,7 @@ impl Sequence {
     }
 
     /// Accounts for a step that computed this sequence's tokens up to `computed`.
-    pub(super) fn count_step(&mut self, took: Duration, computed: usize) {
+    pub fn count_step(&mut self, took: Duration, computed: usize) {
         if self.tokens.len() == self.prompt_length {
             self.timings.prefill += took;
             self.producer.report_prefill(computed.min(self.prompt_length), self.prompt_length);
@@ -78,7 +82,7 @@ impl Sequence {
     }
 
     /// Draws the next token and hands its text to the caller. Returns the outcome when that ended the answer.
-    pub(super) fn advance(&mut self, logits: &[f32], model: &WeightsModel) -> Option<Result<Completion>> {
+    pub fn advance(&mut self, logits: &[f32], vocabulary: &impl Vocabulary) -> Option<Result<Completion>> {
         let Ok(token) = self.sampler.sample(logits, &self.tokens) else {
             let reason = "the model computed a value that is no number".into();
             return Some(Err(Error::GenerationFailed { reason }));
@@ -89,12 +93,12 @@ impl Sequence {
                 kept.extend_from_slice(logits);
             }
         }
-        if model.vocab().ends_generation(token) {
+        if vocabulary.ends_generation(token) {
             self.flush();
             return Some(Ok(self.completion(FinishReason::Stop)));
         }
         self.tokens.push(token);
-        let (text, stopped) = self.assembler.push(&model.vocab().piece(token, false));
+        let (text, stopped) = self.assembler.push(&vocabulary.piece(token));
         self.emit(text);
         if stopped {
             return Some(Ok(self.completion(FinishReason::Stop)));

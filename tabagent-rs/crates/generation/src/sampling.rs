@@ -3,8 +3,8 @@
 //! Order: repeat penalty, top-k, top-p, min-p, temperature, draw. Top-p and min-p both keep a beginning of the candidates
 //! sorted by probability, so they commute; min-p goes first because it needs no sorting.
 
+use crate::Token;
 use crate::error::{Error, Result};
-use crate::llama::Token;
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 
@@ -51,7 +51,7 @@ impl SamplingParams {
     }
 
     /// Whether the draw repeats only if the logits do, bit for bit.
-    pub(crate) fn is_seeded_draw(&self) -> bool {
+    pub fn is_seeded_draw(&self) -> bool {
         self.seed.is_some() && self.temperature > 0.0
     }
 }

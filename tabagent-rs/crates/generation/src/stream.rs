@@ -3,9 +3,8 @@
 //! Bounded: when the caller does not read, [`Producer::has_room`] turns false and the scheduler leaves that sequence out
 //! of its steps; no thread waits. Reading on, cancelling and dropping wake the scheduler.
 
+use crate::Token;
 use crate::error::{Error, Result};
-use crate::llama::Token;
-use crate::scheduler::Handle;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -88,6 +87,16 @@ pub enum Pacing {
     Gather(Duration),
 }
 
+/// How a stream talks back to whatever computes it.
+pub trait Control: Send + Sync {
+    /// Look at the streams again
+    fn wake(&self);
+    /// Wakes, and stops the running step for it
+    fn interrupt(&self);
+    /// A number that grows while it computes; `None` while it waits for requests or readers
+    fn activity(&self) -> Option<u64>;
+}
+
 type Waker = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -128,10 +137,11 @@ impl Shared {
 }
 
 /// The scheduler's end. Dropped unfinished, it tells the caller that the model is closed.
-pub(crate) struct Producer(Arc<Shared>);
+pub struct Producer(Arc<Shared>);
 
 impl Producer {
-    pub(crate) fn push(&self, text: String) {
+    /// Hands over text.
+    pub fn push(&self, text: String) {
         if !text.is_empty() {
             self.0.change(|state| {
                 state.bytes += text.len();
@@ -141,27 +151,30 @@ impl Producer {
     }
 
     /// Whether the caller keeps up. When not, it wakes the scheduler after reading on.
-    pub(crate) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         let mut state = self.0.lock();
         state.paused = state.pieces.len() >= CAPACITY;
         !state.paused
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
+    /// Whether the caller gave up.
+    pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst)
     }
 
     /// The request has its place in the batch.
-    pub(crate) fn admit(&self) {
+    pub fn admit(&self) {
         self.0.admitted.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn report_prefill(&self, done: usize, total: usize) {
+    /// Prompt tokens computed, of all.
+    pub fn report_prefill(&self, done: usize, total: usize) {
         self.0.prefill_total.store(total as u64, Ordering::Relaxed);
         self.0.prefill_done.store(done as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn finish(self, outcome: Result<Completion>) {
+    /// The end.
+    pub fn finish(self, outcome: Result<Completion>) {
         self.0.change(|state| state.outcome = Some(outcome));
     }
 }
@@ -177,14 +190,15 @@ impl Drop for Producer {
 /// The caller's end of one generation. Dropping it cancels the generation.
 pub struct TokenStream {
     shared: Arc<Shared>,
-    handle: Handle,
+    control: Arc<dyn Control>,
     pacing: Pacing,
 }
 
-pub(crate) fn channel(handle: Handle, pacing: Pacing, prompt_tokens: usize) -> (Producer, TokenStream) {
+/// A new stream and what feeds it.
+pub fn channel(control: Arc<dyn Control>, pacing: Pacing, prompt_tokens: usize) -> (Producer, TokenStream) {
     let shared = Arc::new(Shared::default());
     shared.prefill_total.store(prompt_tokens as u64, Ordering::Relaxed);
-    (Producer(Arc::clone(&shared)), TokenStream { shared, handle, pacing })
+    (Producer(Arc::clone(&shared)), TokenStream { shared, control, pacing })
 }
 
 impl TokenStream {
@@ -235,7 +249,7 @@ impl TokenStream {
     /// A number that changes while the model computes, for this stream or others; `None` while it waits for requests or
     /// readers. When it stays the same, the computation is stuck.
     pub fn activity(&self) -> Option<u64> {
-        self.handle.activity()
+        self.control.activity()
     }
 
     /// The outcome, once there is one.
@@ -252,7 +266,7 @@ impl TokenStream {
             state.bytes = 0;
             drop(state);
             self.shared.cancelled.store(true, Ordering::SeqCst);
-            self.handle.interrupt();
+            self.control.interrupt();
         }
     }
 
@@ -271,7 +285,7 @@ impl TokenStream {
         state.bytes -= text.len();
         if state.paused && state.pieces.len() <= CAPACITY / 2 {
             state.paused = false;
-            self.handle.wake();
+            self.control.wake();
         }
         Next::Text(text)
     }
@@ -298,6 +312,21 @@ impl Drop for TokenStream {
 mod tests {
     use super::*;
 
+    /// Controls nothing.
+    struct Detached;
+
+    impl Control for Detached {
+        fn wake(&self) {}
+        fn interrupt(&self) {}
+        fn activity(&self) -> Option<u64> {
+            None
+        }
+    }
+
+    fn detached_control() -> Arc<dyn Control> {
+        Arc::new(Detached)
+    }
+
     const SOON: Duration = Duration::from_secs(5);
 
     fn text(next: Next) -> String {
@@ -309,7 +338,7 @@ mod tests {
 
     #[test]
     fn pieces_come_in_order_and_the_end_stays() {
-        let (producer, stream) = channel(Handle::detached(), Pacing::EachPiece, 3);
+        let (producer, stream) = channel(detached_control(), Pacing::EachPiece, 3);
         producer.push("a".into());
         producer.push(String::new());
         producer.push("b".into());
@@ -322,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_slow_reader_pauses_and_resumes() {
-        let (producer, stream) = channel(Handle::detached(), Pacing::EachPiece, 0);
+        let (producer, stream) = channel(detached_control(), Pacing::EachPiece, 0);
         for _ in 0..CAPACITY {
             assert!(producer.has_room());
             producer.push("x".into());
@@ -336,7 +365,7 @@ mod tests {
 
     #[test]
     fn gathering_hands_over_the_first_piece_at_once() {
-        let (producer, stream) = channel(Handle::detached(), Pacing::Gather(Duration::from_millis(40)), 0);
+        let (producer, stream) = channel(detached_control(), Pacing::Gather(Duration::from_millis(40)), 0);
         producer.push("a".into());
         assert_eq!(text(stream.try_next()), "a");
         producer.push("b".into());
@@ -354,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_waker_is_called_once_or_refused() {
-        let (producer, stream) = channel(Handle::detached(), Pacing::EachPiece, 0);
+        let (producer, stream) = channel(detached_control(), Pacing::EachPiece, 0);
         let (told, tell) = std::sync::mpsc::channel();
         assert!(stream.on_ready(move || told.send(()).expect("test waits")));
         producer.push("a".into());
@@ -366,10 +395,10 @@ mod tests {
 
     #[test]
     fn dropping_either_end_tells_the_other() {
-        let (producer, stream) = channel(Handle::detached(), Pacing::EachPiece, 0);
+        let (producer, stream) = channel(detached_control(), Pacing::EachPiece, 0);
         drop(producer);
         assert_eq!(stream.next(SOON), Next::Finished(Err(Error::Closed)));
-        let (producer, stream) = channel(Handle::detached(), Pacing::EachPiece, 0);
+        let (producer, stream) = channel(detached_control(), Pacing::EachPiece, 0);
         drop(stream);
         assert!(producer.is_cancelled());
     }

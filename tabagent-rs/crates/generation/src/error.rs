@@ -11,7 +11,7 @@ pub enum Error {
     /// The file is missing, of another format, or damaged.
     #[error(transparent)]
     File(#[from] model_loader::Error),
-    /// A GGUF file of an architecture that this llama.cpp does not implement.
+    /// A model of an architecture that the engine does not implement.
     #[error("{}: this version does not know the architecture \"{architecture}\"", path.display())]
     UnknownArchitecture {
         /// The file
@@ -40,12 +40,28 @@ pub enum Error {
         /// Why not
         reason: String,
     },
-    /// llama.cpp refused the model.
+    /// The engine refused the model.
     #[error("cannot load {}: {reason}", path.display())]
     LoadFailed {
         /// The file
         path: PathBuf,
-        /// llama.cpp's last words
+        /// Why
+        reason: String,
+    },
+    /// There is nothing that turns text into tokens.
+    #[error("no tokenizer for {}: {reason}", path.display())]
+    NoTokenizer {
+        /// The model
+        path: PathBuf,
+        /// What is missing and what to do
+        reason: String,
+    },
+    /// The device cannot be used.
+    #[error("cannot compute on {device}: {reason}")]
+    Device {
+        /// As it was asked for
+        device: &'static str,
+        /// Why not and what to do
         reason: String,
     },
     /// The prompt leaves no room for an answer.
@@ -79,7 +95,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn invalid(name: &'static str, reason: impl Into<String>) -> Self {
+    /// An [`Error::InvalidParameter`].
+    pub fn invalid(name: &'static str, reason: impl Into<String>) -> Self {
         Error::InvalidParameter { name, reason: reason.into() }
     }
 }

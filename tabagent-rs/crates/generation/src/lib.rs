@@ -1,0 +1,32 @@
+//! From a request to an answer, but for the model that computes logits.
+//!
+//! An engine makes a [`channel`] per request, turns it with the request into a [`Waiting`] and later a [`Sequence`], and
+//! gives that the logits of each step; the caller reads a [`TokenStream`]. What the engine has to say is in [`Vocabulary`]
+//! and [`Control`].
+#![forbid(unsafe_code)]
+
+mod error;
+mod request;
+mod sampling;
+mod sequence;
+mod stream;
+mod text;
+
+pub use error::{Error, Result};
+pub use request::{GenerateRequest, check_prompt_length};
+pub use sampling::SamplingParams;
+pub use sequence::{Sequence, Waiting};
+pub use stream::{Completion, Control, FinishReason, Next, Pacing, Producer, Timings, TokenStream, channel};
+
+/// Id of a token in a model's vocabulary.
+pub type Token = i32;
+
+/// What an answer needs to know of a vocabulary.
+pub trait Vocabulary {
+    /// Whether the id is in it
+    fn contains(&self, token: Token) -> bool;
+    /// Whether the token ends an answer
+    fn ends_generation(&self, token: Token) -> bool;
+    /// Bytes of a token, possibly part of a character; none for control tokens
+    fn piece(&self, token: Token) -> Vec<u8>;
+}
