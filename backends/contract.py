@@ -18,6 +18,8 @@ TEXT_ACTIONS: tuple[Action, ...] = ("generate", "chat", "tokenize")
 """What a language model does."""
 LoadProgress = Callable[[float], None]
 """Called with the fraction of the model that is read, 0 to 1."""
+PullProgress = Callable[[int, int], None]
+"""Called with the bytes that are there, and in all. What it raises ends the download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class EngineDescriptor:
     ``install_hint`` is the command that provides them. ``formats`` are names of ``tabagent_model``'s kinds of models.
     ``uses_cpu_variants``: its ``LoadRequest`` names the ggml CPU variant that was found to run here.
     ``uses_network``: it talks to a server; the workers of all others are kept off the network.
+    ``catalogue``: ``"module:Class"`` of a ``Catalogue``, for an engine whose models a server has. Its first format is
+    the kind of server that it asks; others are kinds whose models it can use as well.
     """
 
     name: str
@@ -40,6 +44,34 @@ class EngineDescriptor:
     install_hint: str
     uses_cpu_variants: bool = False
     uses_network: bool = False
+    catalogue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where models are served. ``url`` has no slash at its end and no password in it.
+
+    ``key`` is sent to this address and nowhere else, and is never shown. ``connect_s``: seconds to reach it;
+    ``stall_s``: seconds without a byte after which it counts as stuck.
+    """
+
+    name: str
+    url: str
+    key: str = field(default="", repr=False)
+    connect_s: float = 5.0
+    stall_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as its server tells it; None where it does not. ``task``: the hub's name."""
+
+    id: str
+    task: str | None = None
+    architecture: str | None = None
+    quantisation: str | None = None
+    context_length: int | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +81,7 @@ class LoadRequest:
     ``format``, ``task`` (the hub's name, or None where nothing tells) and ``architecture`` are what Rust found.
     ``device``: ``auto``, ``cpu``, ``cuda`` or ``metal``; ``dtype``: ``auto`` is the weights' own.
     ``cache_dir`` is for what an engine makes of a model and wants to find again.
+    ``server``: who has the model, under the name ``served_as``; None, and empty, for a model on disk, at ``path``.
     """
 
     path: Path
@@ -64,11 +97,13 @@ class LoadRequest:
     threads: int = 0
     parallel: int = 4
     cpu_variant: str = ""
+    server: Server | None = None
+    served_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A loaded model. ``details`` are the engine's own facts, JSON scalars."""
+    """A loaded model; numbers are 0 where a server does not tell. ``details``: the engine's own facts, JSON scalars."""
 
     architecture: str
     context_length: int
@@ -202,6 +237,21 @@ class TaskEngine(Engine, Protocol):
 
     def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
         """Run the model's task; inputs, parameters and the answer as the hub's Inference API has them (PROTOCOL.md)."""
+
+
+class Catalogue(Protocol):
+    """What a server has; asked by the broker, in a thread. Raises ``EngineError``, as an engine does."""
+
+    def __init__(self, server: Server) -> None: ...
+
+    def models(self) -> list[ServedModel]:
+        """All that can be asked of it now."""
+
+    def pull(self, model: str, progress: PullProgress) -> None:
+        """Have the server download a model; for those with the capability ``pull``."""
+
+    def close(self) -> None:
+        """Let go of its connections."""
 
 
 class EngineError(Exception):

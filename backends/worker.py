@@ -21,6 +21,7 @@ from backends.contract import (
     LoadRequest,
     ModelInfo,
     Sampling,
+    Server,
     TextStream,
 )
 from backends.network_guard import leave_network
@@ -42,7 +43,10 @@ def main() -> None:
         leave_network()
     wire = take_stdout()
     prefer_as_oom_victim()
-    Worker(sys.argv[1], wire).run()
+    worker = Worker(sys.argv[1], wire)
+    worker.run()
+    if "network" in sys.argv[2:]:
+        worker.close_engine()
     os._exit(0)  # threads may be deep in native code; the process ends all the same
 
 
@@ -73,6 +77,11 @@ class Worker:
                         self._write(event.frames)
                 else:
                     self._start(event)
+
+    def close_engine(self) -> None:
+        """Tell a server that its model is not needed any more; what the engine has in this process goes with it."""
+        if self._engine is not None:
+            self._engine.close()
 
     def _start(self, request: Request) -> None:
         if request.action in ("cancel", "pause", "resume"):
@@ -138,7 +147,8 @@ class Worker:
 
     def _load(self, request: Request) -> dict[str, Any]:
         paths = {name: Path(request.message[name]) for name in ("path", "cache_dir")}
-        message = {**request.message, **paths}
+        server = request.message["server"]
+        message = {**request.message, **paths, "server": Server(**server) if server else None}
         load = LoadRequest(**{field.name: message[field.name] for field in fields(LoadRequest)})
         size = load.path.stat().st_size if load.path.is_file() else 0
 

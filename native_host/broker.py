@@ -26,6 +26,7 @@ from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.hub_cache import HubCache
 from native_host.core.model_library.library import ModelLibrary
 from native_host.core.model_library.pull import Puller
+from native_host.core.model_library.servers import ModelServers
 from native_host.core.model_manager import ModelManager
 from native_host.core.model_service import ModelService
 from native_host.core.system_service import SystemService
@@ -65,11 +66,12 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         engines = descriptors()
-        library = ModelLibrary(settings.model_dirs, settings.tool_model_dirs, settings.ollama_dir)
-        detection = ModelDetection(settings, engines)
+        self._servers = ModelServers(settings, engines)
+        library = ModelLibrary(settings.model_dirs, settings.tool_model_dirs, settings.ollama_dir, self._servers)
+        detection = ModelDetection(settings, engines, self._servers)
         machine = Machine()
         launch = partial(launch_worker, cancel_grace_s=settings.cancel_grace_s)
-        self._models = ModelManager(settings, library, EngineChoice(detection, engines), machine, launch)
+        self._models = ModelManager(settings, library, EngineChoice(library, detection, engines), machine, launch)
         self._puller = Puller(detection, HubCache.shared)
         self._router = HandlerRouter(
             SystemService(
@@ -80,7 +82,7 @@ class Broker:
                 engines=engines,
                 count_clients=lambda: len(self._server.sessions),
             ),
-            LibraryService(library, detection, self._puller, self._models),
+            LibraryService(library, self._servers, detection, self._puller, self._models),
             ModelService(self._models),
             InferenceService(settings, self._models),
             TaskService(settings, self._models),
@@ -105,6 +107,7 @@ class Broker:
         await self._server.stop()
         await self._puller.close()
         await self._models.close()
+        self._servers.close()
         log.info("ended")
 
     def _is_idle(self) -> bool:
@@ -130,6 +133,8 @@ def _start_log(settings: Settings) -> None:
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    for library in ("httpx2", "httpcore2"):  # each request, and every step of it
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

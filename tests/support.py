@@ -46,6 +46,8 @@ class Installation:
             "TABAGENT_TOOL_MODEL_DIRS": str(root / "lm-studio"),
             "TABAGENT_OLLAMA_DIR": str(root / "ollama"),
             "HF_HOME": str(root / "huggingface"),
+            "TABAGENT_OLLAMA_URL": "",
+            "TABAGENT_LM_STUDIO_URL": "",
             "TABAGENT_IDLE_EXIT_S": "1",
             "TABAGENT_LOG_LEVEL": "DEBUG",
             **{f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()},

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
 from native_host.core.model_detection import ModelDetection
+from native_host.core.model_library.library import Model, ModelLibrary
+from native_host.core.model_library.model_file import ModelFile
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
+from native_host.protocol.messages.results import EngineFallback
 
 if TYPE_CHECKING:
     from tabagent_model import EnginePlace, ModelFacts
@@ -17,23 +22,58 @@ AUTO = "auto"
 FALLBACK = "fallback"
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An engine that may serve a model, in one of the places where the model is."""
+
+    file: Model
+    facts: ModelFacts
+    engine: EngineDescriptor
+
+
 class EngineChoice:
     """Looks at a model and chooses."""
 
-    def __init__(self, detection: ModelDetection, engines: Sequence[EngineDescriptor]) -> None:
+    def __init__(self, library: ModelLibrary, detection: ModelDetection, engines: Sequence[EngineDescriptor]) -> None:
+        self._library = library
         self._detection = detection
         self._engines = engines
 
     async def choose(
-        self, path: str, preference: str, options: LoadOptions
-    ) -> tuple[ModelFacts, list[EngineDescriptor]]:
-        """What the model there is, and the engines to try, in order.
+        self, model: Model, preference: str, options: LoadOptions, failed: list[EngineFallback]
+    ) -> list[Candidate]:
+        """The engines to try, in order. With ``fallback`` also those of the same model in other places.
+
+        Why a place has nothing to offer is added to ``failed``, as long as another has.
 
         Raises:
-            TabAgentError: as ``ModelDetection.of_file`` and ``choose_engines``.
+            TabAgentError: as ``ModelDetection.of_model`` and ``choose_engines``.
         """
-        facts = await self._detection.of_file(path, options.context_length, allow_pickle=options.allow_pickle)
-        return facts, choose_engines(facts, preference, self._engines)
+        found: list[Candidate] = []
+        first: TabAgentError | None = None
+        for place in (model, *await self._elsewhere(model, preference)):
+            try:
+                facts = await self._detection.of_model(
+                    place, options.context_length, allow_pickle=options.allow_pickle, now=preference == FALLBACK
+                )
+                found += [Candidate(place, facts, it) for it in choose_engines(facts, preference, self._engines)]
+            except TabAgentError as error:
+                first = first or error
+                failed.append(EngineFallback(engine=place.source, code=error.code, message=error.message))
+        if not found:
+            assert first is not None, "a place has a candidate or an error"
+            raise first
+        return found
+
+    async def still_there(self, model: Model) -> bool:
+        """Whether a model that was loaded can still be asked: its server answers."""
+        try:
+            return isinstance(model, ModelFile) or bool(await self._detection.of_model(model, now=True))
+        except TabAgentError:
+            return False
+
+    async def _elsewhere(self, model: Model, preference: str) -> list[Model]:
+        return await asyncio.to_thread(self._library.namesakes, model) if preference == FALLBACK else []
 
 
 def choose_engines(facts: ModelFacts, preference: str, engines: Sequence[EngineDescriptor]) -> list[EngineDescriptor]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.hub_cache import HubCache
-from native_host.core.model_library.library import ModelLibrary
+from native_host.core.model_library.library import Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
 from native_host.core.model_library.pull import Puller
+from native_host.core.model_library.served import RemoteModel
+from native_host.core.model_library.servers import ModelServers
 from native_host.core.model_library.verify import verify
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
@@ -44,20 +46,28 @@ REPORT_EVERY_S = 0.2
 class LibraryService:
     """What is on disk, how it comes and how it goes."""
 
-    def __init__(self, library: ModelLibrary, detection: ModelDetection, puller: Puller, models: ModelManager) -> None:
+    def __init__(
+        self,
+        library: ModelLibrary,
+        servers: ModelServers,
+        detection: ModelDetection,
+        puller: Puller,
+        models: ModelManager,
+    ) -> None:
         self._library = library
+        self._servers = servers
         self._detection = detection
         self._puller = puller
         self._models = models
 
     async def list_models(self, _request: ListModelsRequest, _reply: Reply) -> ListModelsResult:
-        """Every model on disk that is whole and of a kind we know."""
+        """Every model on disk that is whole and of a kind we know, and those of servers that answer."""
         entries = []
         for file in await asyncio.to_thread(self._library.models):
             try:
-                facts = await self._detection.of_file(str(file.path))
+                facts = await self._detection.of_model(file)
             except TabAgentError as error:
-                log.info("%s is not listed: %s", file.path, error)
+                log.info("%s is not listed: %s", file.location, error)
                 continue
             entries.append(self._entry(file, facts))
         return ListModelsResult(models=entries)
@@ -65,18 +75,26 @@ class LibraryService:
     async def detect_model(self, request: DetectModelRequest, _reply: Reply) -> DetectModelResult:
         """Look at a model of the library, a path, or a repository of the hub."""
         source = request.model
+        found: Model | None = None
         with suppress(TabAgentError):
-            source = str((await self._find(source)).path)
+            found = await self._find(source)
+            source = found.location
         options = request.options
-        facts = await self._detection.detect(
-            source, context_length=options.context_length, allow_pickle=options.allow_pickle
-        )
+        if isinstance(found, RemoteModel):
+            facts = await self._detection.of_model(found)
+        else:
+            facts = await self._detection.detect(
+                source, context_length=options.context_length, allow_pickle=options.allow_pickle
+            )
         return DetectModelResult.model_validate({**facts, "source": request.model})
 
     async def pull_model(self, request: PullModelRequest, reply: Reply) -> PullModelResult:
-        """Bring a model of the hub here."""
+        """Bring a model of the hub here, or have a server download one."""
+        served = self._servers.find(request.model)
+        if served is not None:
+            return await self._pull_there(served, reply)
         facts, path = await self._puller.pull(request.model, reply, allow_pickle=request.allow_pickle)
-        names = [file.name for file in await asyncio.to_thread(self._library.models) if file.path == path]
+        names = [file.name for file in await asyncio.to_thread(self._library.files) if file.path == path]
         return PullModelResult(
             model=names[0] if names else str(path),
             path=str(path),
@@ -88,9 +106,9 @@ class LibraryService:
     async def remove_model(self, request: RemoveModelRequest, _reply: Reply) -> RemoveModelResult:
         """Remove a model's files, and what only they needed."""
         file = await self._find(request.model)
-        if self._models.is_known(file.path):
+        if self._models.is_known(file):
             raise TabAgentError(ErrorCode.MODEL_IN_USE, f"{file.name} is loaded; unload it first.", model=file.name)
-        if not file.is_ours or not file.files:
+        if isinstance(file, RemoteModel) or not file.is_ours or not file.files:
             raise TabAgentError(
                 ErrorCode.NOT_REMOVABLE,
                 f"{file.name} belongs to {file.source}; remove it there.",
@@ -103,6 +121,10 @@ class LibraryService:
     async def verify_model(self, request: VerifyModelRequest, reply: Reply) -> VerifyModelResult:
         """Read a model's files again."""
         file = await self._find(request.model)
+        if isinstance(file, RemoteModel):
+            raise TabAgentError(
+                ErrorCode.MODEL_NOT_FOUND, f"{file.name} has no files here; {file.source} keeps them.", model=file.name
+            )
         paths = file.files or (file.path,)
         done = 0
 
@@ -124,19 +146,42 @@ class LibraryService:
             valid = False
         return VerifyModelResult(model=file.name, valid=valid, files=checked)
 
-    async def _find(self, reference: str) -> ModelFile:
+    async def _pull_there(self, model: RemoteModel, reply: Reply) -> PullModelResult:
+        loop, reports = asyncio.get_running_loop(), asyncio.Queue[tuple[int, int]]()
+        is_wanted = True
+
+        def progress(done: int, total: int) -> None:
+            if not is_wanted:
+                raise TabAgentError(ErrorCode.SHUTTING_DOWN, "Nobody waits for this download any more.")
+            loop.call_soon_threadsafe(reports.put_nowait, (done, total))
+
+        pulling = asyncio.create_task(asyncio.to_thread(self._servers.server(model).pull, model.id, progress))
+        pulling.add_done_callback(lambda task: task.cancelled() or task.exception())
+        done = total = 0
+        try:
+            while not pulling.done():
+                await asyncio.wait([pulling], timeout=REPORT_EVERY_S)
+                while not reports.empty():
+                    done, total = reports.get_nowait()
+                await reply.progress("downloading", done, total, "bytes")
+        finally:
+            is_wanted = False
+        await pulling
+        return PullModelResult(model=model.name, path=model.server.url, repo="", commit="", size_bytes=total)
+
+    async def _find(self, reference: str) -> Model:
         return await asyncio.to_thread(self._library.find, reference)
 
-    def _entry(self, file: ModelFile, facts: ModelFacts) -> ModelEntry:
+    def _entry(self, file: Model, facts: ModelFacts) -> ModelEntry:
         return ModelEntry(
             name=file.name,
-            path=str(file.path),
+            path=file.server.url if isinstance(file, RemoteModel) else str(file.path),
             format=facts["model_type"],
             quantisation=facts["quantisation"],
             task=facts["task"],
             size_bytes=facts["size_bytes"] or file.size_bytes,
             source=file.source,
-            loaded=self._models.is_loaded(file.path),
+            loaded=self._models.is_loaded(file),
         )
 
 

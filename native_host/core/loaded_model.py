@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
 from native_host.core.engine_choice import AUTO, FALLBACK
-from native_host.core.model_library.model_file import ModelFile
+from native_host.core.model_library.library import Model
 from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
 from native_host.protocol.errors import ErrorCode, TabAgentError
@@ -39,7 +39,7 @@ class LoadedModel:
 
     def __init__(
         self,
-        file: ModelFile,
+        file: Model,
         facts: ModelFacts,
         engine: EngineDescriptor,
         options: LoadOptions,

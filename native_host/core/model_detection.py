@@ -1,4 +1,4 @@
-"""What a model is and which engines can run it. Rust finds out; this asks it, and says its errors in our codes."""
+"""What a model is and which engines can run it. Rust finds out, or the server that has it; errors are in our codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
 from backends.registry import is_available
+from native_host.core.model_library.library import Model
+from native_host.core.model_library.served import RemoteModel
+from native_host.core.model_library.servers import ModelServers
 from native_host.core.native import native_module
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
@@ -28,6 +31,8 @@ _CODES = {
     "HubError": ErrorCode.HUB_UNAVAILABLE,
     "LoadFailed": ErrorCode.LOAD_FAILED,
 }
+_HUB_CODES = {401: ErrorCode.GATED, 403: ErrorCode.GATED, 404: ErrorCode.MODEL_NOT_FOUND}
+"""By HTTP status. A hub says 401 of what does not exist, too, so that nobody learns what does."""
 _CACHED = 1024
 
 
@@ -42,8 +47,11 @@ class Inquiry:
 class ModelDetection:
     """Asks ``tabagent_model`` in a thread. What is known of a file is kept as long as the file stays the same."""
 
-    def __init__(self, settings: Settings, engines: Sequence[EngineDescriptor]) -> None:
+    def __init__(
+        self, settings: Settings, engines: Sequence[EngineDescriptor], servers: ModelServers | None = None
+    ) -> None:
         self._settings = settings
+        self._servers = servers
         self._engines: list[EngineFacts] = [_facts(engine) for engine in engines]
         self._of_file = lru_cache(_CACHED)(self._of_unchanged_file)
 
@@ -75,6 +83,19 @@ class ModelDetection:
             TabAgentError: as ``detect``.
         """
         return self._detect(path, Inquiry(None, allow_pickle), None, 2**63)
+
+    async def of_model(
+        self, model: Model, context_length: int | None = None, *, allow_pickle: bool = False, now: bool = False
+    ) -> ModelFacts:
+        """A model of the library that is to be loaded. ``now``: a server must answer this very moment.
+
+        Raises:
+            TabAgentError: as ``detect``; ``engine_unavailable`` where its server does not answer.
+        """
+        if isinstance(model, RemoteModel):
+            assert self._servers is not None, "who finds models of servers has servers"
+            return await asyncio.to_thread(self._servers.server(model).describe, model.id, now=now)
+        return await self.of_file(model.location, context_length, allow_pickle=allow_pickle)
 
     async def of_file(self, path: str, context_length: int | None = None, *, allow_pickle: bool = False) -> ModelFacts:
         """A model on disk that is to be loaded; whether memory suffices is the model manager's question.
@@ -118,8 +139,11 @@ class ModelDetection:
 def as_tabagent_error(error: Any) -> TabAgentError:
     """An error of ``tabagent_model``'s detection in our codes."""
     code = _CODES.get(type(error).__name__, ErrorCode.LOAD_FAILED)
+    if code is ErrorCode.HUB_UNAVAILABLE:
+        code = _HUB_CODES.get(error.details["status"], code)
     details = {**error.details, **({"path": error.path} if error.path else {})}
-    return TabAgentError(code, f"{str(error).removesuffix('.')}.", **details)
+    text = str(error).removesuffix(".")
+    return TabAgentError(code, f"{text[:1].upper()}{text[1:]}.", **details)
 
 
 def _facts(engine: EngineDescriptor) -> EngineFacts:

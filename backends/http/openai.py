@@ -1,0 +1,170 @@
+"""OpenAI's dialect, as far as every server that calls itself compatible speaks it.
+
+<https://platform.openai.com/docs/api-reference>: ``/models``, ``/chat/completions``, ``/completions``, ``/embeddings``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from backends.contract import Embeddings, Sampling, TextStream
+from backends.http.answer import Answer, Counts
+from backends.http.client import ServerClient
+from backends.http.lines import event_data
+from backends.text.control import Control
+from backends.text.stream import Piece, Pieces
+
+_END = "[DONE]"
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
+def api_base(url: str) -> tuple[str, str]:
+    """The server's root, and where OpenAI's endpoints are below it: at ``/v1`` unless its address says otherwise."""
+    if url.endswith("/v1"):
+        return url.removesuffix("/v1"), "/v1"
+    return url, "" if urlsplit(url).path else "/v1"
+
+
+def standard_sampling(sampling: Sampling) -> dict[str, Any]:
+    """What every server knows; some refuse a request with anything else in it."""
+    body: dict[str, Any] = {
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+    }
+    if sampling.seed is not None:
+        body["seed"] = sampling.seed
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    return body
+
+
+def entries(answer: Mapping[str, Any], client: ServerClient, name: str = "data") -> list[dict[str, Any]]:
+    """The objects of a listing.
+
+    Raises:
+        EngineError: it is none.
+    """
+    found = answer.get(name)
+    if not isinstance(found, list) or not all(isinstance(it, dict) for it in found):
+        raise client.errors.nonsense(json.dumps(answer), "a list of its models")
+    return found
+
+
+class Target(NamedTuple):
+    """A model of a server: how to reach it, where its endpoints are, and its name there."""
+
+    client: ServerClient
+    base: str
+    model: str
+
+
+class OpenAIEngine:
+    """``generate``, ``chat`` and ``embed`` for engines in front of such a server; ``load`` sets ``_target``."""
+
+    _target: Target
+
+    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Continue plain text; what a control token in it means is up to the server."""
+        return self._answer("/completions", {"prompt": prompt}, sampling, coalesce_ms)
+
+    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """Answer a conversation through the server's template."""
+        return self._answer("/chat/completions", {"messages": [dict(it) for it in messages]}, sampling, coalesce_ms)
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """A vector for each text."""
+        client, base, model = self._target
+        answer = client.post(f"{base}/embeddings", {"model": model, "input": list(texts)})
+        data = sorted(entries(answer, client), key=lambda it: _index(it.get("index")))
+        counts = Counts()
+        _take_usage(answer.get("usage"), counts)
+        return Embeddings(unit_vectors([it.get("embedding") for it in data], len(texts), client), counts.prompt or 0)
+
+    def close(self) -> None:
+        """Close what is open; streams end when their reader goes."""
+        self._target.client.close()
+
+    def _sampling(self, sampling: Sampling) -> dict[str, Any]:
+        """How the server is told to choose tokens."""
+        return standard_sampling(sampling)
+
+    def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling, coalesce_ms: float) -> Answer:
+        client, base, model = self._target
+        how = {**self._sampling(sampling), "stream": True, "stream_options": {"include_usage": True}}
+        body = {"model": model, **content, **how}
+        return Answer(lambda *watch: _pieces(client, f"{base}{path}", body, *watch), sampling, coalesce_ms)
+
+
+def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:
+    ended = False
+    for chunk in _chunks(client, event_data(client.lines(path, body, control))):
+        if chunk.get("error"):
+            raise client.errors.reported(chunk["error"])
+        _take_usage(chunk.get("usage"), counts)
+        choice = next(iter(chunk.get("choices") or ()), None)
+        if not isinstance(choice, dict):
+            continue
+        if choice.get("finish_reason"):
+            ended, control.finish = True, "length" if choice["finish_reason"] == "length" else "stop"
+        piece = _piece(choice)
+        if piece is not None:
+            yield piece
+    if not ended:
+        raise client.errors.cut()
+
+
+def _chunks(client: ServerClient, events: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for data in events:
+        if data.strip() == _END:
+            return
+        try:
+            chunk = json.loads(data)
+        except ValueError:
+            chunk = None
+        if not isinstance(chunk, dict):
+            raise client.errors.nonsense(data, "events of JSON")
+        yield chunk
+
+
+def unit_vectors(found: Sequence[Any], count: int, client: ServerClient) -> list[list[float]]:
+    """Vectors of length 1.
+
+    Raises:
+        EngineError: these are not ``count`` vectors of numbers.
+    """
+    vectors = []
+    for vector in found:
+        if not isinstance(vector, list) or not all(isinstance(x, int | float) for x in vector):
+            break
+        length = math.sqrt(sum(x * x for x in vector)) or 1.0
+        vectors.append([x / length for x in vector])
+    if len(vectors) != count or not all(map(math.isfinite, (x for vector in vectors for x in vector))):
+        raise client.errors.nonsense(json.dumps(found), f"{count} vectors")
+    return vectors
+
+
+def _piece(choice: Mapping[str, Any]) -> Piece | None:
+    """What a chunk adds. Thoughts are tokens without text; a chunk with neither adds nothing."""
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        text = choice.get("text")
+        return Piece(text) if isinstance(text, str) and text else None
+    if isinstance(content := delta.get("content"), str) and content:
+        return Piece(content)
+    return Piece("") if any(delta.get(name) for name in _THOUGHTS) else None
+
+
+def _take_usage(usage: Any, counts: Counts) -> None:
+    if isinstance(usage, dict):
+        details = usage.get("prompt_tokens_details")
+        cached = details.get("cached_tokens") if isinstance(details, dict) else None
+        counts.take(usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
+
+
+def _index(value: Any) -> int:
+    return value if isinstance(value, int) else 0
