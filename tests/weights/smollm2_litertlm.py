@@ -36,7 +36,7 @@ _TEMPLATE = """\
 {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
 """
 
-# Dynamo looks at what is imported, so it comes before the stand-ins for TensorFlow, and these go before anybody else looks.
+# Dynamo looks at what is imported, so it comes before the stand-ins for TensorFlow; these go before others look.
 _CONVERT = """
 import importlib.machinery, sys, types
 from ai_edge_litert import schema_py_generated

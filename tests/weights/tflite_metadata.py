@@ -1,6 +1,6 @@
 """Writes the metadata into .tflite files that MediaPipe's tasks want: what goes in and out, and labels.
 
-The format: ``metadata_schema.fbs`` of the mediapipe wheel. Metadata is a buffer of the model; files are a zip behind it.
+The format: ``metadata_schema.fbs`` of the mediapipe wheel. Metadata is a buffer of the model, files a zip behind it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""Models for ``litert``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.engines.sample import Sample
+from tests.weights import mediapipe, smollm2_litertlm
+
+
+def zeros() -> Mapping[str, Any]:
+    """A black picture."""
+    return {"tensors": {"input": [[[[0.0] * 3] * 128] * 128]}}
+
+
+SAMPLES = (
+    Sample("chat", smollm2_litertlm.litertlm, ("generate", "chat", "tokenize"), answers=True),
+    Sample(
+        "graph", lambda: mediapipe.bare("face_detection", "face_detection_short_range.tflite"), ("infer",), infer=zeros
+    ),
+)
