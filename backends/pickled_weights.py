@@ -1,4 +1,4 @@
-"""PyTorch's pickled weights as safetensors, for engines that never open a pickle. Made once, and kept."""
+"""Pickled weights as safetensors, so that no engine opens a pickle: written once by Rust's reader, and kept."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from pathlib import Path
 
 import tabagent_model
 
+from backends.contract import EngineError
 from backends.derived_models import derived
 
 _NAME = "model.safetensors"
-_NEIGHBOURS = ("*.json", "*.jinja", "*.txt", "*.model")
-"""Configuration and tokenizer, in any of their kinds."""
-_LARGEST_NEIGHBOUR = 64 << 20
+_CONFIGURATION = {".json", ".txt", ".model", ".jinja", ".tiktoken"}
 
 
 def as_safetensors(path: Path, cache_dir: Path) -> Path:
-    """The safetensors file made of ``path`` (a ``.bin`` or ``.pt`` file, all of its parts with it), now or before.
-
-    What belongs to the model lies beside it, as it lay beside the pickle.
+    """The safetensors file made of the pickled weights at ``path``, beside copies of the model's configuration.
 
     Raises:
-        tabagent_model.ModelError: it cannot be read, or would do more than describe tensors.
-        OSError: there is no room for it.
+        EngineError: ``format_refused`` where the pickle holds anything but weights, ``model_corrupt``, ``load_failed``.
     """
-    return derived(path, cache_dir, lambda folder: _write(path, folder)) / _NAME
 
+    def make(folder: Path) -> None:
+        tabagent_model.rewrite_pickled(path, folder / _NAME)
+        for file in path.parent.iterdir():
+            if file.suffix in _CONFIGURATION and not file.name.endswith(".index.json"):
+                shutil.copyfile(file, folder / file.name)
 
-def _write(path: Path, folder: Path) -> None:
-    tabagent_model.rewrite_pickled(path, folder / _NAME)
-    for pattern in _NEIGHBOURS:
-        for neighbour in path.parent.glob(pattern):
-            is_index = neighbour.name.endswith(".index.json")  # it names the pickles
-            if neighbour.is_file() and not is_index and neighbour.stat().st_size <= _LARGEST_NEIGHBOUR:
-                shutil.copyfile(neighbour, folder / neighbour.name)
+    try:
+        return derived(path, cache_dir, make) / _NAME
+    except tabagent_model.ModelRefused as error:
+        raise EngineError("format_refused", str(error), path=str(path)) from error
+    except tabagent_model.CorruptModel as error:
+        raise EngineError("model_corrupt", str(error), path=str(path)) from error
+    except tabagent_model.ModelError as error:
+        raise EngineError("load_failed", str(error), path=str(path)) from error
