@@ -126,7 +126,7 @@ panelTest(
       await page.keyboard.press("Enter");
       const error = form.getByTestId("error-box");
       await error.waitFor();
-      assert.equal(await error.getAttribute("data-code"), "hub_unavailable");
+      assert.equal(await error.getAttribute("data-code"), "model_not_found");
       assert.match(await error.innerText(), /org\/mistyped/);
       await screenshots("download-failed");
       await field.fill("org/parts-GGUF");

@@ -154,7 +154,7 @@ def test_f39_a_server_that_only_fails(puller: Installation, hub: FakeHub) -> Non
         assert pull(host)["error"]["code"] == "download_failed"
         hub.faults[FILE] = Fault(statuses=[403])
         assert pull(host)["error"]["code"] == "gated"
-        assert pull(host, "org/missing")["error"]["code"] == "hub_unavailable"
+        assert pull(host, "org/missing")["error"]["code"] == "model_not_found"
         assert pull(host, f"{REPO}:Q9_9")["error"]["code"] == "model_not_found"
         assert listed(host) == []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tabagent_model import quantize_gguf
+
 from tests.weights import made
 from tests.weights.packages import smollm2_gguf
 from tests.weights.run import python
@@ -35,9 +37,7 @@ def gguf(file_type: str) -> Path:
     name = f"smollm2-{file_type}.gguf"
 
     def make(folder: Path) -> None:
-        import tabagent_model
-
-        tabagent_model.quantize_gguf(smollm2_gguf(), folder / name, file_type)
+        quantize_gguf(smollm2_gguf(), folder / name, file_type)
 
     return made(f"smollm2-gguf-{file_type.lower()}", 1, make) / name
 

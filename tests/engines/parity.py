@@ -1,0 +1,195 @@
+"""The same weights through every engine: what each continues 20 prompts with, against PyTorch in float32.
+
+``python -m tests.engines.parity`` prints the table of docs/parity.md.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tabagent_harness import HostProcess
+from tests.support import Installation
+from tests.weights import minilm, packages, smollm2
+
+TOKENS = 32
+PROMPTS = (
+    "Once upon a time, in a small village,",
+    "The capital of France is",
+    "Water boils at a temperature of",
+    "def fibonacci(n):\n    ",
+    "The three primary colours are",
+    "To make bread you need flour,",
+    "In 1969, the first human",
+    "The opposite of hot is",
+    "Dear Sir or Madam,\n\n",
+    "1, 2, 3, 4, 5,",
+    "The mitochondria is the",
+    "SELECT name FROM users WHERE",
+    "Shakespeare wrote many plays, among them",
+    "It was a dark and stormy night;",
+    "The speed of light is approximately",
+    "Le chat est",
+    "A triangle has three sides and",
+    "The best way to learn a language is",
+    "Photosynthesis is the process by which",
+    "Question: What is 2 + 2?\nAnswer:",
+)
+SENTENCES = (
+    "A cat sits on the mat.",
+    "The quick brown fox jumps over the lazy dog.",
+    "",
+    "Paris is the capital of France, and Berlin that of Germany.",
+    "日本語の文章も、少し。",
+    "print('hello world')",
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way that the weights take. ``is_float``: it must agree with PyTorch wholly."""
+
+    name: str
+    engine: str
+    make: Callable[[], Path]
+    is_float: bool = True
+
+
+TEXT = (
+    Route("llama.cpp, GGUF F32", "llama_cpp", lambda: smollm2.gguf("F32")),
+    Route("llama.cpp, GGUF Q8_0", "llama_cpp", lambda: smollm2.gguf("Q8_0"), is_float=False),
+    Route("candle, safetensors", "candle", lambda: smollm2.safetensors() / "model.safetensors"),
+    Route("candle, GGUF F32", "candle", lambda: smollm2.gguf("F32")),
+    Route("Transformers, safetensors", "transformers", lambda: smollm2.safetensors() / "model.safetensors"),
+    Route("Transformers, pickled", "transformers", lambda: smollm2.pickled() / "pytorch_model.bin"),
+    Route("ONNX Runtime, float32", "onnxruntime", lambda: smollm2.onnx("fp32") / "model.onnx"),
+)
+EMBEDDINGS = (
+    Route("Transformers, safetensors", "transformers", lambda: packages.minilm_safetensors() / "model.safetensors"),
+    Route("ONNX Runtime, float32", "onnxruntime", minilm.onnx_float),
+    Route("ONNX Runtime, int8", "onnxruntime", minilm.onnx_int8, is_float=False),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where an engine's text leaves PyTorch's: token, and how much better PyTorch's best one was than its second."""
+
+    prompt: str
+    token: int
+    gap: float
+
+
+@cache
+def reference() -> Reference:
+    """PyTorch with the weights, once."""
+    return Reference()
+
+
+class Reference:
+    """Greedy continuations by Transformers in this process, with their logits."""
+
+    def __init__(self) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415  # seconds that listing tests does without
+
+        folder = smollm2.safetensors()
+        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
+        self._tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    @cache  # noqa: B019  # there is one for the process
+    def tokens(self, prompt: str) -> tuple[list[int], list[float]]:
+        """Tokens, and the gap between the best and the second at each."""
+        inputs = self._tokenizer(prompt, return_tensors="pt")
+        out = self._model.generate(
+            **inputs, max_new_tokens=TOKENS, do_sample=False, output_logits=True, return_dict_in_generate=True
+        )
+        found = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+        if found[-1] == self._model.config.eos_token_id:
+            found.pop()
+        best = [logits[0].topk(2).values for logits in out.logits]
+        return found, [float(first - second) for first, second in best]
+
+    def text(self, prompt: str) -> str:
+        """The whole continuation."""
+        return str(self._tokenizer.decode(self.tokens(prompt)[0]))
+
+    def difference(self, prompt: str, text: str) -> Difference | None:
+        """Where ``text`` leaves it."""
+        if text == self.text(prompt):
+            return None
+        tokens, gaps = self.tokens(prompt)
+        same = next((n for n in range(len(tokens)) if not text.startswith(self._tokenizer.decode(tokens[: n + 1]))), 0)
+        return Difference(prompt, same, gaps[same])
+
+
+@contextmanager
+def host() -> Iterator[HostProcess]:
+    """A host of an installation of its own."""
+    installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")))
+    try:
+        with installation.host() as process:
+            yield process
+    finally:
+        installation.stop()
+        shutil.rmtree(installation.root, ignore_errors=True)
+
+
+def continuations(route: Route, process: HostProcess) -> list[str]:
+    """What the engine makes of every prompt."""
+    fields = {"model": str(route.make()), "engine": route.engine}
+    load = {"context_length": 512, "allow_pickle": True}
+    process.result("load_model", **fields, options=load)
+    options = {"max_tokens": TOKENS, "temperature": 0, **load}
+    texts = []
+    for prompt in PROMPTS:
+        last = process.result("generate", prompt=prompt, options=options, **fields)
+        assert last["event"] == "done", (route.name, last)
+        texts.append(last["result"]["text"])
+    process.result("unload_model", model=fields["model"])
+    return texts
+
+
+def differences(route: Route, process: HostProcess) -> list[Difference]:
+    """Every prompt whose continuation is not PyTorch's."""
+    found = (reference().difference(*pair) for pair in zip(PROMPTS, continuations(route, process), strict=True))
+    return [difference for difference in found if difference is not None]
+
+
+def embeddings(route: Route, process: HostProcess) -> list[list[float]]:
+    """A vector for every sentence."""
+    last = process.result("embed", model=str(route.make()), engine=route.engine, input=list(SENTENCES))
+    assert last["event"] == "done", (route.name, last)
+    vectors: list[list[float]] = last["result"]["embeddings"]
+    return vectors
+
+
+def main() -> None:
+    """Print the table."""
+    lines = ["| Route | Continuations like PyTorch's | First difference (token, PyTorch's gap) |", "|---|---|---|"]
+    with host() as process:
+        for route in TEXT:
+            found = differences(route, process)
+            first = min(found, key=lambda it: it.token, default=None)
+            where = f"{first.prompt[:24]!r}: token {first.token}, {first.gap:.4f}" if first else "none"
+            lines.append(f"| {route.name} | {len(PROMPTS) - len(found)} of {len(PROMPTS)} | {where} |")
+        lines += ["", "| Embeddings | Smallest cosine with PyTorch's |", "|---|---|"]
+        expected = embeddings(EMBEDDINGS[0], process)
+        for route in EMBEDDINGS[1:]:
+            worst = min(map(cosine, expected, embeddings(route, process)))
+            lines.append(f"| {route.name} | {worst:.6f} |")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    """Of vectors of length 1."""
+    return sum(x * y for x, y in zip(one, other, strict=True))
+
+
+if __name__ == "__main__":
+    main()
