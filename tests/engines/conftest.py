@@ -59,7 +59,8 @@ class Loaded:
 
     def pid(self) -> int:
         """The worker's."""
-        (model,) = self.host.result("status")["result"]["models"]
+        models = self.host.result("status")["result"]["models"]
+        (model,) = [model for model in models if model["state"] == "ready"]
         return int(model["pid"])
 
 

@@ -51,6 +51,25 @@ def output(name: str, labels: str | None = None) -> Any:
     return metadata.TensorMetadataT(name=name, associatedFiles=files)
 
 
+def boxes_output(name: str) -> Any:
+    """Boxes: top, left, bottom, right, as parts of the picture."""
+    boxes = metadata.BoundingBoxPropertiesT(
+        index=[1, 0, 3, 2],
+        type=metadata.BoundingBoxType.BOUNDARIES,
+        coordinateType=metadata.CoordinateType.RATIO,
+    )
+    content = metadata.ContentT(
+        contentPropertiesType=metadata.ContentProperties.BoundingBoxProperties, contentProperties=boxes
+    )
+    return metadata.TensorMetadataT(name=name, content=content)
+
+
+def classes_output(name: str, labels: str) -> Any:
+    """Numbers of lines in the file of labels."""
+    files = [_file(labels, metadata.AssociatedFileType.TENSOR_VALUE_LABELS)]
+    return metadata.TensorMetadataT(name=name, associatedFiles=files)
+
+
 def describe(
     graph: bytes, inputs: Sequence[Any], outputs: Sequence[Any], files: Mapping[str, str] | None = None
 ) -> bytes:
