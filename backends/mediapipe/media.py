@@ -33,11 +33,12 @@ def picture(content: str) -> NDArray[Any]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(_decoded(content, "image")), formats=_PICTURES) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    size = f"{image.width} by {image.height} pixels"
-                    raise _bad("image", f"is too large: {size}, where {MOST_PIXELS // 1_000_000} million are the most")
+                    raise Image.DecompressionBombError
                 return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"))
     except EngineError:
         raise
+    except Image.DecompressionBombError as error:
+        raise _bad("image", f"has more than {MOST_PIXELS // 1_000_000} million pixels; make it smaller") from error
     except Exception as error:
         # The library's decoders raise whatever they please: OSError, SyntaxError, struct.error, ValueError, …
         raise _bad("image", f"is no picture that can be read ({', '.join(_PICTURES)}): {error}") from error

@@ -112,7 +112,7 @@ class FaceDetector(_Picture):
 
 
 class PoseLandmarker(_Picture):
-    """``[{label, score, keypoints}, …]``; the score is the mean of the points' presence."""
+    """``[{label, score, keypoints}, …]``: a point's score is how likely it is to be seen, a body's its best point's."""
 
     _task_class = vision.PoseLandmarker
     _options_class = vision.PoseLandmarkerOptions
@@ -120,14 +120,12 @@ class PoseLandmarker(_Picture):
     _settings: ClassVar[Mapping[str, Any]] = {"num_poses": _MOST}
 
     def _look(self, task: Any, pixels: NDArray[Any], parameters: Mapping[str, Any]) -> Found:
-        found = [
-            {
-                "label": "person",
-                "score": float(np.mean([point.presence for point in points])),
-                "keypoints": _keypoints(points, _POSE_POINTS, pixels),
-            }
-            for points in task.detect(_image(pixels)).pose_landmarks
-        ]
+        found: Found = []
+        for points in task.detect(_image(pixels)).pose_landmarks:
+            keypoints = _keypoints(points, _POSE_POINTS, pixels)
+            for keypoint, point in zip(keypoints, points, strict=True):
+                keypoint["score"] = point.visibility
+            found.append({"label": "person", "score": max(it["score"] for it in keypoints), "keypoints": keypoints})
         return _best(found, parameters)
 
 

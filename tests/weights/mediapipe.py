@@ -101,10 +101,12 @@ def _with_image(graph: bytes, range_: tuple[float, float]) -> bytes:
 
 def _bundle(name: str, models: Mapping[str, bytes]) -> Path:
     file = f"{name}.task"
+    return made(f"mediapipe-{name}", 1, lambda folder: bundle(folder / file, models)) / file
 
-    def make(folder: Path) -> None:
-        with zipfile.ZipFile(folder / file, "w", zipfile.ZIP_STORED) as archive:
-            for path, content in models.items():
-                archive.writestr(path, content)
 
-    return made(f"mediapipe-{name}", 1, make) / file
+def bundle(path: Path, models: Mapping[str, bytes]) -> Path:
+    """A ``.task``: MediaPipe wants its members uncompressed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in models.items():
+            archive.writestr(name, content)
+    return path
