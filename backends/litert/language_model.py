@@ -13,7 +13,6 @@ Its traps, all measured with 0.18.1, and what is done about them:
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +49,6 @@ class LanguageModel:
         self._template = RuntimeTemplate(self._engine)
         self._has_template = self._template.exists()
         self._slots = Slots(1)
-        self._threads = request.threads or os.cpu_count() or 1
 
     def info(self) -> ModelInfo:
         """What is loaded."""
