@@ -13,6 +13,7 @@ Its traps, all measured with 0.18.1, and what is done about them:
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -202,7 +203,7 @@ def _open(request: LoadRequest, context_length: int) -> Any:
     try:
         return litert_lm.Engine(
             str(request.path),
-            backend=litert_lm.Backend.CPU(thread_count=request.threads or None),
+            backend=litert_lm.Backend.CPU(thread_count=request.threads or os.cpu_count()),
             max_num_tokens=context_length,
             cache_dir=cache,
             enable_benchmark=True,
