@@ -19,7 +19,7 @@ TEXT_ACTIONS: tuple[Action, ...] = ("generate", "chat", "tokenize")
 LoadProgress = Callable[[float], None]
 """Called with the fraction of the model that is read, 0 to 1."""
 PullProgress = Callable[[int, int], None]
-"""Called with the bytes that are there, and in all. What it raises ends the download."""
+"""Called with the bytes that are there, and in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,14 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What an answer must match: a JSON schema (as JSON), a regular expression, llama.cpp's GBNF, llguidance's Lark."""
+
+    kind: Literal["json_schema", "regex", "gbnf", "lark"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are chosen and when to end. Ranges: PROTOCOL.md."""
 
@@ -128,6 +136,7 @@ class Sampling:
     repeat_penalty: float
     seed: int | None
     stop: tuple[str, ...]
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +260,7 @@ class Catalogue(Protocol):
         """Have the server download a model; for those with the capability ``pull``."""
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """From any thread: let go of its connections, which ends a download."""
 
 
 class EngineError(Exception):

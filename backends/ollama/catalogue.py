@@ -18,7 +18,8 @@ class OllamaCatalogue:
     """What Ollama has on its disk."""
 
     def __init__(self, server: Server) -> None:
-        self._client = ServerClient(server, "load_failed")
+        self._client = ServerClient(server, "download_failed")
+        self._pulling = Control(0)
 
     def models(self) -> list[ServedModel]:
         """All of them, loaded or not."""
@@ -26,10 +27,10 @@ class OllamaCatalogue:
         return [_served(it) for it in found if isinstance(it.get("name"), str)]
 
     def pull(self, model: str, progress: PullProgress) -> None:
-        """Download; a download that was cut is continued, and ends when nobody listens."""
+        """Download. Ollama continues one that was cut, and ends it when we go."""
         parts: dict[str, tuple[int, int]] = {}
         status = ""
-        for event in events(self._client, "/api/pull", {"model": model, "stream": True}, Control(0)):
+        for event in events(self._client, "/api/pull", {"model": model, "stream": True}, self._pulling):
             status = str(event.get("status", ""))
             total, done = event.get("total"), event.get("completed", 0)
             if isinstance(total, int) and isinstance(done, int):
@@ -39,7 +40,8 @@ class OllamaCatalogue:
             raise self._client.errors.cut()
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """End a download, and let go of its connections."""
+        self._pulling.cancel()
         self._client.close()
 
 

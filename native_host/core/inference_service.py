@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
+from native_host.core.loaded_model import LoadedModel
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
+from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import (
     ChatRequest,
     GenerateOptions,
@@ -17,6 +20,8 @@ from native_host.protocol.messages.requests import (
 from native_host.protocol.messages.results import GenerateResult, TokenizeResult
 from native_host.settings import Settings
 
+STRUCTURED = "structured_output"
+"""The capability of engines whose answers can be made to match a schema or grammar."""
 _LOAD_FIELDS = set(LoadOptions.model_fields)
 
 
@@ -49,7 +54,9 @@ class InferenceService:
         asked = time.monotonic()
         async with self._models.use(request.model, request.engine, request.options, reply) as model:
             load_ms = (time.monotonic() - asked) * 1000
-            fields = {**content, "sampling": _sampling(request.options), "coalesce_ms": self._settings.coalesce_ms}
+            sampling = _sampling(request.options)
+            _refuse_unable(model, sampling)
+            fields = {**content, "sampling": sampling, "coalesce_ms": self._settings.coalesce_ms}
             stall_s = self._settings.generation_stall_s
             result: dict[str, Any] = {}
             assert model.worker is not None
@@ -67,4 +74,24 @@ class InferenceService:
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:
-    return options.model_dump(exclude=_LOAD_FIELDS)
+    fields = options.model_dump(exclude=_LOAD_FIELDS | {"response_format", "grammar"})
+    return {**fields, "constraint": _constraint(options)}
+
+
+def _constraint(options: GenerateOptions) -> dict[str, str] | None:
+    if options.grammar is not None:
+        return {"kind": options.grammar.type, "value": options.grammar.value}
+    form = options.response_format
+    if form is None or form.type == "text":
+        return None
+    schema = form.json_schema.schema_ if form.json_schema else {"type": "object"}
+    return {"kind": "json_schema", "value": json.dumps(schema)}
+
+
+def _refuse_unable(model: LoadedModel, sampling: dict[str, Any]) -> None:
+    if sampling["constraint"] and STRUCTURED not in model.engine.capabilities:
+        raise TabAgentError(
+            ErrorCode.UNSUPPORTED_TASK,
+            f"The engine {model.engine.name} cannot make answers match a schema or grammar.",
+            engine=model.engine.name,
+        )

@@ -147,26 +147,23 @@ class LibraryService:
         return VerifyModelResult(model=file.name, valid=valid, files=checked)
 
     async def _pull_there(self, model: RemoteModel, reply: Reply) -> PullModelResult:
-        loop, reports = asyncio.get_running_loop(), asyncio.Queue[tuple[int, int]]()
-        is_wanted = True
-
-        def progress(done: int, total: int) -> None:
-            if not is_wanted:
-                raise TabAgentError(ErrorCode.SHUTTING_DOWN, "Nobody waits for this download any more.")
-            loop.call_soon_threadsafe(reports.put_nowait, (done, total))
-
-        pulling = asyncio.create_task(asyncio.to_thread(self._servers.server(model).pull, model.id, progress))
-        pulling.add_done_callback(lambda task: task.cancelled() or task.exception())
+        loop, server = asyncio.get_running_loop(), self._servers.server(model)
         done = total = 0
+
+        def progress(*now: int) -> None:
+            nonlocal done, total
+            done, total = now
+
+        catalogue = await asyncio.to_thread(server.open)
+        pulling = loop.run_in_executor(None, server.pull, catalogue, model.id, progress)
         try:
             while not pulling.done():
                 await asyncio.wait([pulling], timeout=REPORT_EVERY_S)
-                while not reports.empty():
-                    done, total = reports.get_nowait()
                 await reply.progress("downloading", done, total, "bytes")
+            await pulling
         finally:
-            is_wanted = False
-        await pulling
+            catalogue.close()
+            pulling.add_done_callback(lambda it: it.cancelled() or it.exception())
         return PullModelResult(model=model.name, path=model.server.url, repo="", commit="", size_bytes=total)
 
     async def _find(self, reference: str) -> Model:

@@ -29,6 +29,8 @@ LISTING_S = 2.0
 """A listing waits no longer, whatever a server does."""
 ANSWER_S = 10.0
 """For a model that somebody asked for by name."""
+PULL_STALL_S = 600.0
+"""A server that verifies what it downloaded is silent for long."""
 STALL_FRACTION = 0.9
 """Of the time after which the broker gives up on a worker: the engine says first which server it was."""
 MAX_NAME = 4000
@@ -79,15 +81,18 @@ class ModelServer:
             )
         return facts(model, found, self._engines)
 
-    def pull(self, model_id: str, progress: Callable[[int, int], None]) -> None:
+    def open(self) -> Catalogue:
+        """What asks it; whoever opens it closes it."""
+        return self._open(replace(self.address, stall_s=PULL_STALL_S))
+
+    def pull(self, catalogue: Catalogue, model_id: str, progress: Callable[[int, int], None]) -> None:
         """Have it download a model.
 
         Raises:
             TabAgentError: it cannot, or it failed.
         """
         try:
-            with closing(self._open(self.address)) as catalogue:
-                catalogue.pull(model_id, progress)
+            catalogue.pull(model_id, progress)
         except EngineError as error:
             raise as_tabagent_error(error) from error
         self._said = (float("-inf"), [])
