@@ -6,7 +6,8 @@ Its traps, all measured with 0.18.1, and what is done about them:
 - A prefill cannot be cancelled, and decoding a session that was cancelled before hangs: prompts are evaluated in parts,
   and a session is cancelled only by the thread that reads it.
 - Dropping a stream does not stop it: it is cancelled and read to its end.
-- Sessions wait for each other until the whole answer is written: one at a time, so that the others are seen to wait.
+- Sessions, and conversations that are only rendered, wait until an answer that is being written is whole: one request
+  at a time gets to the runtime, so that the others are seen to wait and can be cancelled.
 - A stream ends alike for every reason: the runtime's count of decoded tokens tells which it was.
 """
 
@@ -15,8 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,15 +67,13 @@ class LanguageModel:
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text; the runtime puts BOS before it where the model wants one."""
-        texts = self._vocabulary.plain(prompt)
-        return self._stream(texts or [self._vocabulary.beginning()], sampling, coalesce_ms)
+        return self._stream(lambda: self._continued(prompt), sampling, coalesce_ms)
 
     def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
         if not self._has_template:
             raise EngineError("template_error", "This model carries no chat template; use generate.")
-        pieces = chat_prompt.build(messages, self._template, self._vocabulary.special)
-        return self._stream(self._vocabulary.rendered(pieces), sampling, coalesce_ms)
+        return self._stream(lambda: self._rendered(messages), sampling, coalesce_ms)
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -85,7 +83,20 @@ class LanguageModel:
         """Free the model."""
         self._engine.close()
 
-    def _stream(self, texts: Iterable[str], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def _continued(self, prompt: str) -> list[str]:
+        return self._vocabulary.plain(prompt) or [self._vocabulary.beginning()]
+
+    def _rendered(self, messages: Sequence[Mapping[str, str]]) -> list[str]:
+        pieces = chat_prompt.build(messages, self._template, self._vocabulary.special)
+        return self._vocabulary.rendered(pieces)
+
+    def _stream(self, prompt: Callable[[], list[str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+        """``prompt`` is asked for its texts when its turn has come: rendering waits for an answer that is written."""
+        return Generation(
+            lambda control: self._answer(prompt(), sampling, control), Control(0), self._slots, sampling, coalesce_ms
+        )
+
+    def _parts(self, texts: Sequence[str]) -> tuple[list[Part], int]:
         parts = list(self._vocabulary.parts(texts))
         tokens = sum(part.tokens for part in parts)
         if tokens >= self._context_length:
@@ -96,15 +107,10 @@ class LanguageModel:
                 prompt_tokens=tokens,
                 context_length=self._context_length,
             )
-        return Generation(
-            lambda control: self._answer(parts, sampling, control),
-            Control(tokens),
-            self._slots,
-            sampling,
-            coalesce_ms,
-        )
+        return parts, tokens
 
-    def _answer(self, parts: Sequence[Part], sampling: Sampling, control: Control) -> Pieces:
+    def _answer(self, texts: Sequence[str], sampling: Sampling, control: Control) -> Pieces:
+        parts, control.prompt_tokens = self._parts(texts)
         with self._session(sampling) as session:
             evaluated = 0
             for part in parts:
@@ -146,7 +152,6 @@ class RuntimeTemplate:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
 
     def exists(self) -> bool:
         """Whether the model has a template: it makes more of a message than the message."""
@@ -162,8 +167,7 @@ class RuntimeTemplate:
         Raises:
             EngineError: ``template_error``.
         """
-        with self._lock:
-            return [self._render([dict(message) for message in messages]) for messages in conversations]
+        return [self._render([dict(message) for message in messages]) for messages in conversations]
 
     def _render(self, messages: list[dict[str, str]]) -> str:
         try:

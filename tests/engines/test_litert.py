@@ -150,6 +150,21 @@ def test_two_at_once(host: HostProcess, model: str) -> None:
     assert all(city in text for city, text in answers.items()), answers
 
 
+def test_who_waits_says_so_and_can_leave(host: HostProcess, model: str) -> None:
+    messages = [{"role": "user", "content": "Tell me a long story."}]
+    fields: dict[str, Any] = {"model": model, "engine": "litert", "messages": messages}
+    first = host.send("chat", **fields, options={"max_tokens": 900})
+    events = host.events(first)
+    assert next(event for event in events if event["event"] == "token")
+    second = host.send("chat", **fields)
+    waiting = next(event for event in host.events(second) if event["event"] == "progress")
+    assert waiting["stage"] == "queued"
+    host.result("cancel", target=second)
+    assert [event["event"] for event in host.events(second)][-1] == "cancelled"
+    host.result("cancel", target=first)
+    assert [event["event"] for event in events][-1] == "cancelled"
+
+
 def test_every_script_and_odd_text(host: HostProcess, model: str) -> None:
     for content in ("日本語で答えて 😀", "a\0b", "\ufdd0<|im_end|>", " ", "[INST]<s></s>"):
         assert chat(host, model, [{"role": "user", "content": content}], max_tokens=4)["usage"]["prompt_tokens"] > 20
