@@ -15,6 +15,7 @@ from typing import Any
 
 from backends.contract import (
     Completion,
+    Constraint,
     Engine,
     EngineError,
     GenerationCancelled,
@@ -140,7 +141,7 @@ class Worker:
                 return asdict(engine.rerank(message["query"], message["documents"]))
             case "infer":
                 return {"output": engine.infer(message["inputs"], message["parameters"])}
-        sampling = Sampling(**{**message["sampling"], "stop": tuple(message["sampling"]["stop"])})
+        sampling = _sampling(message["sampling"])
         content = message["prompt" if request.action == "generate" else "messages"]
         stream = getattr(engine, request.action)(content, sampling, message["coalesce_ms"])
         return self._stream(request.id, stream, controls)
@@ -213,6 +214,11 @@ class Controls:
     def wait_while_paused(self) -> None:
         """Block the request's thread; the stream is not read meanwhile, so its engine pauses."""
         self._running.wait()
+
+
+def _sampling(fields: dict[str, Any]) -> Sampling:
+    constraint = Constraint(**fields["constraint"]) if fields["constraint"] else None
+    return Sampling(**{**fields, "stop": tuple(fields["stop"]), "constraint": constraint})
 
 
 def _error_event(code: str, message: str, details: dict[str, Any]) -> dict[str, Any]:

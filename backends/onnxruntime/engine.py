@@ -34,7 +34,7 @@ class OnnxRuntimeEngine:
             what = f"a graph for {request.task}" if request.task else "a graph that does not tell what it is for"
             advice = " Language models need the layout of onnxruntime-genai (genai_config.json)."
             raise EngineError("unsupported_task", f"This engine does not run {what}.{advice}")
-        size = sum(file.stat().st_size for file in request.path.parent.glob(f"{request.path.name}*"))
+        size = sum(file.stat().st_size for file in request.path.parent.glob("*.onnx*"))
         with ResidentProgress(size, progress):
             self._loaded = model_class(request.path, request)
         info: ModelInfo = self._loaded.info()

@@ -29,7 +29,7 @@ class TextGeneration(LanguageModel):
         self._trained = int(self._config["context_length"])
         context_length = request.context_length or min(self._trained, LARGEST_DEFAULT_CONTEXT)
         self._model, self._provider = _open(folder, request)
-        self._size = sum(file.stat().st_size for file in folder.iterdir() if file.name.startswith(path.name))
+        self._size = sum(file.stat().st_size for file in folder.glob("*.onnx*"))
         ends = self._config.get("eos_token_id", [])
         tokenizer = FolderTokenizer([folder], end_tokens=ends if isinstance(ends, list) else [ends])
         self._has_template = tokenizer.has_chat_template

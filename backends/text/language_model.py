@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backends.contract import EngineError, Sampling, TextStream
 from backends.text.control import Control, Slots
+from backends.text.grammar import Grammars
 from backends.text.sampler import Sampler
 from backends.text.stream import Generation, Piece, Pieces
 from backends.text.tokenizer import FolderTokenizer
@@ -35,6 +36,7 @@ class LanguageModel:
         self._tokenizer = tokenizer
         self._begin = begin
         self._slots = Slots(parallel)
+        self._grammars = Grammars(tokenizer)
         self.context_length = context_length
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
@@ -70,13 +72,19 @@ class LanguageModel:
         most = min(len(prompt) + sampling.max_tokens, self.context_length)
         sequence, sampler, decoder = self._begin(most), Sampler(sampling), self._tokenizer.decoder()
         tokens = list(prompt)
+        grammar = self._grammars.matcher(sampling.constraint) if sampling.constraint else None
         logits = np.empty(0, np.float32)
         for start in range(0, len(prompt), CHUNK):
             logits = sequence.evaluate(prompt[start : start + CHUNK])
             control.evaluated(start + CHUNK)
-        while (token := sampler.draw(tokens, logits)) not in self._tokenizer.end_tokens:
+        while True:
+            token = sampler.draw(tokens, grammar.allowed(logits) if grammar else logits)
+            if token in self._tokenizer.end_tokens:
+                return
             tokens.append(token)
             yield Piece(decoder.push(token))
+            if grammar and grammar.ends_after(token):
+                return
             if len(tokens) >= self.context_length:
                 control.finish = "length"
                 return

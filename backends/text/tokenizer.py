@@ -93,6 +93,10 @@ class FolderTokenizer:
             ids += self.encode(piece.text, special=piece.parse_special)
         return ids
 
+    def as_json(self) -> str:
+        """The tokenizer as ``tokenizer.json`` has it."""
+        return str(self._tokenizer.to_str())
+
     def decoder(self) -> Decoder:
         """Text of tokens that come one by one."""
         return Decoder(self._tokenizer)

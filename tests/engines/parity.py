@@ -68,7 +68,7 @@ TEXT = (
     Route("candle, GGUF F32", "candle", lambda: smollm2.gguf("F32")),
     Route("Transformers, safetensors", "transformers", lambda: smollm2.safetensors() / "model.safetensors"),
     Route("Transformers, pickled", "transformers", lambda: smollm2.pickled() / "pytorch_model.bin"),
-    Route("ONNX Runtime, float32", "onnxruntime", lambda: smollm2.onnx("fp32") / "model.onnx"),
+    Route("ONNX Runtime, float32", "onnxruntime", lambda: smollm2.onnx("fp32")),
 )
 EMBEDDINGS = (
     Route("Transformers, safetensors", "transformers", lambda: packages.minilm_safetensors() / "model.safetensors"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -159,6 +160,43 @@ def test_several_at_once_get_what_each_gets_alone(loaded: Loaded) -> None:
     assert together == alone
 
 
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 0, "maximum": 120},
+    },
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+
+
+def test_answers_match_a_schema_or_grammar(loaded: Loaded) -> None:
+    needs(loaded, "chat")
+
+    def answer(**options: Any) -> dict[str, Any]:
+        asked = [{"role": "user", "content": "Describe a person."}]
+        return loaded.ask("chat", messages=asked, options={"max_tokens": 80, **options})
+
+    schema = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
+    if "structured_output" not in ENGINES[loaded.engine].capabilities:
+        assert answer(response_format=schema)["error"]["code"] == "unsupported_task"
+        return
+    for seed in range(3):
+        person = json.loads(answer(response_format=schema, seed=seed)["result"]["text"])
+        assert set(person) == {"name", "age"}
+        assert len(person["name"]) <= 12
+        assert 0 <= person["age"] <= 120
+    number = answer(grammar={"type": "regex", "value": "[0-9]{3}-[A-Z]{2}"})["result"]
+    assert re.fullmatch("[0-9]{3}-[A-Z]{2}", number["text"])
+    assert number["finish_reason"] == "stop"
+    assert answer(grammar={"type": "gbnf", "value": 'root ::= "yes" | "no"'})["result"]["text"] in {"yes", "no"}
+    assert answer(grammar={"type": "regex", "value": "("})["error"]["code"] == "bad_param"
+    assert answer(grammar={"type": "gbnf", "value": "nonsense"})["error"]["code"] == "bad_param"
+    broken = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}
+    assert answer(response_format=broken)["error"]["code"] == "bad_param"
+
+
 def test_a_prompt_that_does_not_fit_is_refused(loaded: Loaded) -> None:
     needs(loaded, "generate")
     error = loaded.ask("generate", prompt="hello world " * CONTEXT, options={"max_tokens": 1})["error"]
@@ -222,14 +260,17 @@ def test_another_format_is_refused(loaded: Loaded, tmp_path: Path) -> None:
 
 def test_a_damaged_model_is_refused_and_others_go_on(loaded: Loaded, tmp_path: Path) -> None:
     source = loaded.sample.make()
-    if not source.is_file():
+    if not source.exists():
         pytest.skip("a server's model has no file")
-    for file in source.parent.iterdir():
-        if file.is_file() and file != source and file.stat().st_size < 50_000_000:
+    folder = source if source.is_dir() else source.parent
+    files = [path for path in folder.iterdir() if path.is_file()]
+    largest = source if source.is_file() else max(files, key=lambda path: path.stat().st_size)
+    for file in files:
+        if file != largest and file.stat().st_size < 50_000_000:
             shutil.copy(file, tmp_path)
-    damaged = tmp_path / source.name
-    with source.open("rb") as whole:
-        damaged.write_bytes(whole.read(source.stat().st_size // 2))
+    with largest.open("rb") as whole:
+        (tmp_path / largest.name).write_bytes(whole.read(largest.stat().st_size // 2))
+    damaged = tmp_path if source.is_dir() else tmp_path / source.name
     last = loaded.host.result("load_model", model=str(damaged), engine=loaded.engine)
     assert last["event"] == "error"
     assert last["error"]["code"] in {"model_corrupt", "load_failed", "engine_crashed"}

@@ -152,6 +152,42 @@ export interface GenerateOptions {
    * @maxItems 16
    */
   stop?: string[];
+  response_format?: ResponseFormat | null;
+  grammar?: Grammar | null;
+}
+/**
+ * What an answer looks like, as OpenAI has it.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ResponseFormat".
+ */
+export interface ResponseFormat {
+  type: "text" | "json_object" | "json_schema";
+  json_schema?: JsonSchemaFormat | null;
+}
+/**
+ * OpenAI's ``json_schema``; every answer matches it, strict or not.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "JsonSchemaFormat".
+ */
+export interface JsonSchemaFormat {
+  name?: string | null;
+  description?: string | null;
+  schema: {
+    [k: string]: JsonValue;
+  };
+  strict?: boolean | null;
+}
+/**
+ * What an answer looks like: a regular expression, llama.cpp's GBNF, or llguidance's Lark.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Grammar".
+ */
+export interface Grammar {
+  type: "regex" | "gbnf" | "lark";
+  value: string;
 }
 /**
  * Who is asking, for the log.
@@ -242,6 +278,8 @@ export interface GenerateOptions1 {
    * @maxItems 16
    */
   stop?: string[];
+  response_format?: ResponseFormat | null;
+  grammar?: Grammar | null;
 }
 /**
  * Continue a prompt, token by token.
@@ -279,6 +317,8 @@ export interface GenerateOptions2 {
    * @maxItems 16
    */
   stop?: string[];
+  response_format?: ResponseFormat | null;
+  grammar?: Grammar | null;
 }
 /**
  * What this machine is, and which CPU variant serves.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from native_host.protocol.connection import PROTOCOL_VERSION
 from native_host.protocol.messages.base import Id, Message, Name, StopString
 
 MAX_TOKENIZE = 1024 * 1024
 """Characters that ``tokenize`` takes: every token comes back as a number."""
+
+MAX_GRAMMAR = 256 * 1024
+"""Characters of a grammar."""
 
 FOR_EVER = -1.0
 
@@ -39,6 +42,35 @@ class LoadOptions(Message):
     allow_pickle: bool = False
 
 
+class JsonSchemaFormat(Message):
+    """OpenAI's ``json_schema``; every answer matches it, strict or not."""
+
+    name: str | None = None
+    description: str | None = None
+    schema_: Annotated[dict[str, JsonValue], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class ResponseFormat(Message):
+    """What an answer looks like, as OpenAI has it."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("json_schema belongs to the type json_schema, and to no other")
+        return self
+
+
+class Grammar(Message):
+    """What an answer looks like: a regular expression, llama.cpp's GBNF, or llguidance's Lark."""
+
+    type: Literal["regex", "gbnf", "lark"]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=MAX_GRAMMAR)]
+
+
 class GenerateOptions(LoadOptions):
     """How an answer is sampled, and how the model is loaded if it is not yet."""
 
@@ -50,6 +82,14 @@ class GenerateOptions(LoadOptions):
     repeat_penalty: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     seed: Annotated[int, Field(ge=0, le=2**32 - 2)] | None = None
     stop: Annotated[list[StopString], Field(max_length=16)] = []  # noqa: RUF012  # pydantic copies it
+    response_format: ResponseFormat | None = None
+    grammar: Grammar | None = None
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> Self:
+        if self.grammar is not None and self.response_format is not None:
+            raise ValueError("takes a response_format or a grammar, not both")
+        return self
 
 
 class ChatMessage(Message):

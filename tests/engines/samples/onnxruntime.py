@@ -6,8 +6,8 @@ from tests.weights import minilm, smollm2
 CLASSIFIES = {"text": "what a fine day"}
 
 SAMPLES = (
-    Sample("chat", lambda: smollm2.onnx("fp32") / "model.onnx", ("generate", "chat", "tokenize"), answers=True),
-    Sample("chat4", lambda: smollm2.onnx("int4") / "model.onnx", ("generate", "chat", "tokenize"), answers=True),
+    Sample("chat", lambda: smollm2.onnx("fp32"), ("generate", "chat", "tokenize"), answers=True),
+    Sample("chat4", lambda: smollm2.onnx("int4"), ("generate", "chat", "tokenize"), answers=True),
     Sample("embeddings", minilm.onnx_float, ("embed", "tokenize")),
     Sample("embeddings8", minilm.onnx_int8, ("embed", "tokenize")),
     Sample("reranker", lambda: minilm.onnx_classifier(labels=1), ("rerank",)),

@@ -1,0 +1,84 @@
+"""Answers that match a JSON schema or grammar: tokens that would leave it get no probability. By llguidance."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+from llguidance.numpy import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask
+from numpy.typing import NDArray
+
+from backends.contract import Constraint, EngineError
+from backends.text.tokenizer import FolderTokenizer
+
+
+class Grammars:
+    """The grammars of one vocabulary."""
+
+    def __init__(self, tokenizer: FolderTokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def matcher(self, constraint: Constraint) -> Matcher:
+        """Holds one answer to ``constraint``.
+
+        Raises:
+            EngineError: ``bad_param`` with what is wrong with it.
+        """
+        try:
+            grammar = _compiled(constraint)
+        except (ValueError, GbnfToLarkError) as error:
+            raise _bad(constraint, str(error)) from error
+        matcher = LLMatcher(self._vocabulary, grammar, log_level=0)
+        if matcher.is_error():
+            raise _bad(constraint, matcher.get_error())
+        return Matcher(matcher, self._vocabulary.vocab_size)
+
+    @cached_property
+    def _vocabulary(self) -> LLTokenizer:
+        return LLTokenizer(self._tokenizer.as_json(), eos_token=sorted(self._tokenizer.end_tokens))
+
+
+class Matcher:
+    """Where in the grammar an answer is."""
+
+    def __init__(self, matcher: LLMatcher, vocab_size: int) -> None:
+        self._matcher = matcher
+        self._mask = allocate_token_bitmask(1, vocab_size)
+        self._vocab_size = vocab_size
+
+    def allowed(self, logits: NDArray[Any]) -> NDArray[Any]:
+        """The logits (shape [vocabulary]), minus infinity for tokens that would leave the grammar."""
+        fill_next_token_bitmask(self._matcher, self._mask)
+        masked = np.full(logits.shape, -np.inf, np.float32)
+        known = logits[: self._vocab_size].astype(np.float32)[np.newaxis]
+        apply_token_bitmask_inplace(known, self._mask)
+        masked[: self._vocab_size] = known[0]
+        return masked
+
+    def ends_after(self, token: int) -> bool:
+        """Take the token; whether the answer is whole and nothing can follow."""
+        self._matcher.consume_token(token)
+        if self._matcher.is_error():
+            raise EngineError("generation_failed", f"The grammar lost its way: {self._matcher.get_error()}")
+        return bool(self._matcher.is_stopped())
+
+
+def _compiled(constraint: Constraint) -> str:
+    match constraint.kind:
+        case "json_schema":
+            return str(LLMatcher.grammar_from_json_schema(constraint.value))
+        case "regex":
+            return str(LLMatcher.grammar_from_regex(constraint.value))
+        case "gbnf":
+            return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.value)))
+        case "lark":
+            return str(LLMatcher.grammar_from_lark(constraint.value))
+
+
+def _bad(constraint: Constraint, reason: str) -> EngineError:
+    path = "options.response_format" if constraint.kind == "json_schema" else "options.grammar"
+    first = reason.strip().split("\n")[0][:500]
+    return EngineError("bad_param", f"{path} is not a {constraint.kind} that can be kept to: {first}", path=path)
