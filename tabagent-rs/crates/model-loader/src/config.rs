@@ -21,6 +21,8 @@ pub struct ModelConfig {
     pub cache: Option<CacheShape>,
     /// Whether it sees pictures
     pub has_vision: bool,
+    /// Classes that it tells apart
+    pub labels: Option<usize>,
     /// `auto_map`: Python code in the repository that the model wants run
     pub wants_code: bool,
 }
@@ -66,13 +68,18 @@ impl ModelConfig {
             quantisation: config.get("quantization_config").and_then(quantisation),
             cache: cache(),
             has_vision: config.get("vision_config").is_some(),
+            labels: config.get("id2label").and_then(Value::as_object).map(serde_json::Map::len),
             wants_code: has_auto_map(config),
         }
     }
 
     /// What the model is for, by its class.
     pub fn task(&self) -> Option<&'static str> {
-        task::of_class(self.class.as_deref()?, self.has_vision)
+        match task::of_class(self.class.as_deref()?, self.has_vision)? {
+            // A single label is no class: it says how well two texts belong together.
+            task::TEXT_CLASSIFICATION if self.labels == Some(1) => Some(task::TEXT_RANKING),
+            task => Some(task),
+        }
     }
 }
 
@@ -125,6 +132,17 @@ mod tests {
         assert_eq!(config.context_length, Some(4096));
         assert_eq!(config.quantisation.as_deref(), Some("gptq 4-bit"));
         assert_eq!(config.task(), Some(task::IMAGE_TEXT_TO_TEXT));
+    }
+
+    #[test]
+    fn a_single_label_ranks() {
+        let with = |labels: &str| {
+            ModelConfig::parse(&format!(
+                r#"{{"architectures": ["BertForSequenceClassification"], "id2label": {{{labels}}}}}"#
+            ))
+        };
+        assert_eq!(with(r#""0": "LABEL_0""#).task(), Some(task::TEXT_RANKING));
+        assert_eq!(with(r#""0": "a", "1": "b""#).task(), Some(task::TEXT_CLASSIFICATION));
     }
 
     #[test]

@@ -124,8 +124,11 @@ fn of_file(path: &Path) -> Result<(PathBuf, Package)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut entries = Vec::new();
     list(folder, folder, DEEPEST_FOLDER, &mut entries)?;
-    let beside = package::find(&entries, Some(&name)).ok();
-    let mut package = match beside {
+    // The graph of a folder for onnxruntime-genai runs with what is beside it.
+    let whole = package::find(&entries, None).ok();
+    let genai = whole.filter(|package| package.model_type == ModelType::OnnxGenai && package.holds(&name));
+    let mut package = match genai.or_else(|| package::find(&entries, Some(&name)).ok()) {
+        Some(package) if package.model_type == ModelType::OnnxGenai => package,
         Some(package) if package.entry == name && package.model_type == model_type => package,
         _ => {
             let size = file::look(path)?.len();
@@ -289,7 +292,9 @@ fn look_at_onnx(found: &mut Detection, root: &Path, package: &Package) -> Result
         found.task = Some(task::TEXT_GENERATION.to_owned());
         read_genai(found, &root.join(&package.entry));
     } else {
-        found.task = graph_task.map(str::to_owned).or(found.task.take());
+        // A graph shows that it classifies, not what for.
+        let vague = graph_task == Some(task::TEXT_CLASSIFICATION) && found.task.is_some();
+        found.task = graph_task.filter(|_| !vague).map(str::to_owned).or(found.task.take());
     }
     Ok(())
 }

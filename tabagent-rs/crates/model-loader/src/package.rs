@@ -32,6 +32,13 @@ pub struct Package {
     pub missing: Vec<String>,
 }
 
+impl Package {
+    /// Whether a file belongs to it.
+    pub fn holds(&self, path: &str) -> bool {
+        self.files.iter().any(|file| file.path == path)
+    }
+}
+
 /// Quantisations people mean when they name none, best compromise first.
 const PREFERRED: [&str; 6] = ["Q4_K_M", "Q4_0", "Q4_K_S", "Q5_K_M", "Q8_0", "F16"];
 

@@ -82,8 +82,7 @@ struct Route {
 }
 
 const GENERATES: &[&str] = &[task::TEXT_GENERATION, task::IMAGE_TEXT_TO_TEXT];
-const CANDLE_GGUF: &[&str] = &["llama", "qwen2", "mistral"];
-const CANDLE: &[&str] = &["llama", "qwen2", "mistral", "bert"];
+const CANDLE: &[&str] = &["llama", "qwen2", "mistral"];
 
 const fn route(model_type: ModelType, language: Language, engine: &'static str, reason: &'static str) -> Route {
     Route { model_type, engine, language, architectures: &[], tasks: &[], reason, install: "" }
@@ -93,7 +92,7 @@ const fn route(model_type: ModelType, language: Language, engine: &'static str, 
 const ROUTES: &[Route] = &[
     route(ModelType::Gguf, Language::Rust, "llama_cpp", "llama.cpp made this format and runs it in this process"),
     Route {
-        architectures: CANDLE_GGUF,
+        architectures: CANDLE,
         tasks: GENERATES,
         ..route(ModelType::Gguf, Language::Rust, "candle", "reads GGUF of this architecture, slower than llama.cpp")
     },
@@ -109,6 +108,7 @@ const ROUTES: &[Route] = &[
     ),
     Route {
         architectures: CANDLE,
+        tasks: GENERATES,
         ..route(ModelType::Safetensors, Language::Rust, "candle", "runs this architecture without Python")
     },
     Route {
@@ -117,6 +117,7 @@ const ROUTES: &[Route] = &[
     },
     Route {
         architectures: CANDLE,
+        tasks: GENERATES,
         ..route(ModelType::PyTorch, Language::Rust, "candle", "runs this architecture without Python")
     },
     Route {
@@ -156,7 +157,8 @@ const ROUTES: &[Route] = &[
 ];
 
 /// The engines of this wheel itself, and what they do.
-const OF_THIS_WHEEL: [(&str, &[&str]); 1] = [("llama_cpp", &[task::TEXT_GENERATION])];
+const OF_THIS_WHEEL: [(&str, &[&str]); 2] =
+    [("llama_cpp", &[task::TEXT_GENERATION]), ("candle", &[task::TEXT_GENERATION])];
 
 /// Every engine for the model, best first.
 pub fn rank(found: &Detection, circumstances: &Circumstances) -> Vec<Candidate> {
