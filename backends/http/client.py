@@ -34,12 +34,14 @@ class ServerClient:
         self.errors = ServerErrors(server, failed)
         self._stall_s = server.stall_s
         self._root = server.url if root is None else root
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
         self._client = httpx2.Client(
             headers={"User-Agent": _USER_AGENT, **({"Authorization": f"Bearer {server.key}"} if server.key else {})},
             timeout=httpx2.Timeout(server.stall_s, connect=server.connect_s),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
+            limits=limits,
             follow_redirects=False,
-            trust_env=not _is_loopback(server.url),  # a proxy of the environment knows nothing of this machine
+            # A transport of our own asks no proxy of the environment, which knows nothing of this machine.
+            transport=httpx2.HTTPTransport(limits=limits) if _is_loopback(server.url) else None,
         )
 
     def get(self, path: str) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -324,6 +326,50 @@ def test_a_bad_setting_is_said_without_the_key(install: Install) -> None:
         assert "TABAGENT_SERVER" in process.stderr
         assert not {"pw", "no-equals-sign"} & set(process.stderr.replace("@", " ").replace(":", " ").split())
         process.close()
+
+
+SAMPLING = {"top_k": 0, "min_p": 0.1, "repeat_penalty": 1.1}
+
+
+@pytest.mark.parametrize(
+    ("owner", "told"),
+    [
+        ("llamacpp", {"top_k": 0, "min_p": 0.1, "repeat_penalty": 1.1, "repeat_last_n": 64}),
+        ("vllm", {"top_k": -1, "min_p": 0.1, "repetition_penalty": 1.1}),
+        ("openai", {}),
+    ],
+)
+def test_each_server_is_told_what_it_understands(install: Install, owner: str, told: dict[str, Any]) -> None:
+    with FakeOpenAI("small", owner=owner) as server, install(servers=f"gpu={server.url}").host() as host:
+        assert chat(host, options=SAMPLING)["event"] == "done"
+        (body,) = server.bodies(CHAT)
+        standard = {"model", "messages", "max_tokens", "temperature", "top_p", "stream", "stream_options"}
+        assert {name: value for name, value in body.items() if name not in standard} == told
+
+
+def test_tls_and_a_certificate_that_nobody_knows(install: Install, tmp_path: Path) -> None:
+    certificate = tmp_path / "server.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(certificate), "-out", str(tmp_path / "ca.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    with certificate.open("ab") as file:
+        file.write((tmp_path / "ca.pem").read_bytes())
+    with FakeOpenAI("small", certificate=certificate, brain=Script(interval_s=0.05)) as server:
+        tabagent = install(servers=f"gpu={server.url}/v1")
+        with tabagent.host() as host:
+            error = chat(host)["error"]
+            assert error["code"] == "engine_unavailable"
+            assert "certificate" in error["message"].lower()
+        tabagent.stop()
+        tabagent.environ["SSL_CERT_FILE"] = str(tmp_path / "ca.pem")
+        with tabagent.host() as host:
+            assert chat(host)["result"]["text"] == "1 2 3 4 5 "
+            request = host.send("chat", model="gpu/small", messages=HELLO, options={"max_tokens": 900})
+            events = host.events(request)
+            next(event for event in events if event["event"] == "token")
+            host.result("cancel", target=request)
+            assert list(events)[-1]["event"] == "cancelled"
+            assert server.dropped.wait(2)
 
 
 # ----------------------------------------------------------------------------------------------- Ollama

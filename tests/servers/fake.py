@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import select
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -56,7 +58,7 @@ class Asked:
 class FakeServer:
     """Runs while the context lasts, or until ``stop``. Subclasses have ``routes``."""
 
-    def __init__(self, brain: Any = None, key: str | None = None) -> None:
+    def __init__(self, brain: Any = None, key: str | None = None, certificate: Path | None = None) -> None:
         self.brain = brain or Script()
         self.key = key
         self.faults: dict[str, Fault] = {}
@@ -71,7 +73,11 @@ class FakeServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def routes(self) -> dict[str, Callable[[_Handler, Body], None]]:
         """Path → what answers it."""
