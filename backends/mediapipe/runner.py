@@ -13,7 +13,7 @@ from backends import labels
 from backends.contract import EngineError
 
 Field = Literal["image", "audio", "text"]
-_ERRORS = (ValueError, RuntimeError, OSError, IndexError, NotImplementedError)
+_ERRORS = (ValueError, RuntimeError, OSError, IndexError)
 """The library's exceptions are Python's own, after the kinds of its statuses (``mediapipe_c_utils.py``)."""
 
 

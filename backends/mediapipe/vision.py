@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ _POSE_POINTS = tuple(point.name.lower() for point in PoseLandmark)
 _HAND_POINTS = tuple(point.name.lower() for point in HandLandmark)
 
 
-class _Picture:
+class _Picture(ABC):
     """A task of one picture, for one threshold; another threshold opens the model anew for one call."""
 
     takes: ClassVar[Field] = "image"
@@ -62,8 +63,8 @@ class _Picture:
         thresholds = dict.fromkeys(self._thresholds, threshold)
         return open_task(self._task_class, self._options_class, self._path, **thresholds, **self._settings)
 
-    def _look(self, task: Any, pixels: NDArray[Any], parameters: Mapping[str, Any]) -> Found:
-        raise NotImplementedError
+    @abstractmethod
+    def _look(self, task: Any, pixels: NDArray[Any], parameters: Mapping[str, Any]) -> Found: ...
 
 
 class Classifier(_Picture):
