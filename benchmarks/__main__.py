@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks import host_start
 from benchmarks.contender import Contender, memory_bytes, play, start
+from benchmarks.engines import engines
 from benchmarks.in_process import InProcess
 from benchmarks.peer_server import PeerServer, default_threads
 from benchmarks.whole_chain import WholeChain
@@ -20,10 +21,12 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=("contenders", "host", "variants"))
+    parser.add_argument("--only", choices=("contenders", "engines", "host", "variants"))
     arguments = parser.parse_args()
     if arguments.only in (None, "contenders"):
         contenders(arguments.rounds)
+    if arguments.only in (None, "engines"):
+        compare(engines(), max(2, arguments.rounds // 2))
     if arguments.only in (None, "host"):
         table(("host", ""), host_start.measure())
     if arguments.only in (None, "variants"):
@@ -39,8 +42,12 @@ def model_path() -> Path:
 
 
 def contenders(rounds: int) -> None:
-    """In-process, whole chain and peer, in turn, round by round; ratios are taken within a round."""
-    rivals: list[Contender] = [InProcess(model_path()), WholeChain(), PeerServer(model_path(), default_threads())]
+    """In-process, whole chain and peer."""
+    compare([InProcess(model_path()), WholeChain(), PeerServer(model_path(), default_threads())], rounds)
+
+
+def compare(rivals: Sequence[Contender], rounds: int) -> None:
+    """In turn, round by round; ratios are taken within a round, with the first."""
     starts = [start(rival) for rival in rivals]
     played: list[list[Round]] = [[] for _ in rivals]
     for number in range(rounds + 1):

@@ -19,8 +19,9 @@ MODEL = "smollm2-135m"
 class WholeChain:
     """Host, broker and worker of a TabAgent of its own."""
 
-    def __init__(self) -> None:
-        self.name = "host + broker + worker"
+    def __init__(self, name: str = "host + broker + worker", model: str = MODEL, engine: str = "auto") -> None:
+        self.name = name
+        self._model: dict[str, Any] = {"model": model, "engine": engine}
         self.root = Path(tempfile.mkdtemp(prefix="tabagent-bench-"))
         folders = {
             f"TABAGENT_{name}_DIR": str(self.root / name.lower())
@@ -38,7 +39,7 @@ class WholeChain:
     def start(self) -> None:
         """Start the host, and by it the broker and the worker."""
         self._host = HostProcess(environ=self.environ)
-        self.host.result("load_model", model=MODEL)
+        self.host.result("load_model", **self._model, options={"keep_alive": -1})
 
     def ask(self, text: str, max_tokens: int) -> Answer:
         """As seen on the browser's end of the pipe."""
@@ -46,7 +47,7 @@ class WholeChain:
         began = time.perf_counter()
         first = 0.0
         done: dict[str, Any] = {}
-        for event in self.host.ask("generate", model=MODEL, prompt=text, options=options):
+        for event in self.host.ask("generate", **self._model, prompt=text, options=options):
             if event["event"] == "token":
                 first = first or time.perf_counter() - began
             done = event
@@ -62,7 +63,7 @@ class WholeChain:
 
     def stop(self) -> None:
         """End the host; the broker follows when it is idle."""
-        self.host.result("unload_model", model=MODEL)
+        self.host.result("unload_model", model=self._model["model"])
         self.host.close()
         shutil.rmtree(self.root, ignore_errors=True)
 
