@@ -86,10 +86,7 @@ class ServerClient:
     def _object(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         with self.errors.mapped(), self._open(method, path, body) as response:
             content = self._read(response, MAX_BODY)
-        try:
-            found = json.loads(content)
-        except ValueError:
-            found = None
+        found = parse(content)
         if not isinstance(found, dict):
             raise self.errors.nonsense(content.decode("utf-8", "replace"), "a JSON object")
         return found
@@ -156,6 +153,14 @@ def _alive(pieces: Iterable[bytes], control: Control) -> Iterator[bytes]:
     for piece in pieces:
         control.check()
         yield piece
+
+
+def parse(content: str | bytes) -> Any:
+    """JSON, or None where it is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_loopback(url: str) -> bool:

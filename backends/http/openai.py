@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from backends.contract import Embeddings, Sampling, TextStream
 from backends.http.answer import Answer, Counts
-from backends.http.client import ServerClient
+from backends.http.client import ServerClient, parse
 from backends.http.lines import event_data
 from backends.text.control import Control
 from backends.text.stream import Piece, Pieces
@@ -106,7 +106,8 @@ def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: C
         if chunk.get("error"):
             raise client.errors.reported(chunk["error"])
         _take_usage(chunk.get("usage"), counts)
-        choice = next(iter(chunk.get("choices") or ()), None)
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
             continue
         if choice.get("finish_reason"):
@@ -122,10 +123,7 @@ def _chunks(client: ServerClient, events: Iterable[str]) -> Iterator[dict[str, A
     for data in events:
         if data.strip() == _END:
             return
-        try:
-            chunk = json.loads(data)
-        except ValueError:
-            chunk = None
+        chunk = parse(data)
         if not isinstance(chunk, dict):
             raise client.errors.nonsense(data, "events of JSON")
         yield chunk

@@ -58,7 +58,8 @@ class LMStudioEngine(OpenAIEngine):
         self, client: ServerClient, entry: Mapping[str, Any], model: str, context_length: int | None
     ) -> tuple[str, Mapping[str, Any]]:
         """A loaded instance with a context that suffices, and its configuration."""
-        for instance in entry.get("loaded_instances") or ():
+        loaded = entry.get("loaded_instances")
+        for instance in loaded if isinstance(loaded, list) else ():
             config = instance.get("config") if isinstance(instance, dict) else None
             if not isinstance(config, dict) or not isinstance(instance.get("id"), str):
                 continue

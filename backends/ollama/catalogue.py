@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backends.contract import PullProgress, ServedModel, Server
-from backends.http.client import ServerClient
+from backends.http.client import ServerClient, parse
 from backends.http.openai import entries
 from backends.text.control import Control
 
@@ -54,10 +53,7 @@ def events(client: ServerClient, path: str, body: Mapping[str, Any], control: Co
     for line in client.lines(path, body, control):
         if not line.strip():
             continue
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = None
+        event = parse(line)
         if not isinstance(event, dict):
             raise client.errors.nonsense(line, "lines of JSON")
         if event.get("error"):

@@ -121,10 +121,19 @@ def test_a_server_that_is_switched_off_is_not_asked(install: Install) -> None:
         assert host.result("load_model", model="ollama/a:b")["error"]["code"] == "model_not_found"
 
 
-NONSENSE = [b"<html>welcome</html>", b"[1, 2]", b'{"data": 3}', b'{"data": ["a"]}', b"\xff\xfe", b"", b'{"data": [NaN']
+NONSENSE = [
+    b"[" * 100_000,
+    b"<html>welcome</html>",
+    b"[1, 2]",
+    b'{"data": 3}',
+    b'{"data": ["a"]}',
+    b"\xff\xfe",
+    b"",
+    b'{"data": [NaN',
+]
 
 
-@pytest.mark.parametrize("body", NONSENSE)
+@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
 def test_a_list_that_is_none(host: HostProcess, gpu: FakeOpenAI, body: bytes) -> None:
     gpu.faults[MODELS] = Fault(body=body)
     assert names(host) == {"smollm2-135m"}
@@ -188,6 +197,7 @@ REFUSALS = {
     "html": (Fault(body=b"<html>hello</html>", content_type="text/html"), "generation_failed"),
     "not JSON": (Fault(body=b"data: {hello\n\n", content_type="text/event-stream"), "generation_failed"),
     "not an object": (Fault(body=b"data: 5\n\n", content_type="text/event-stream"), "generation_failed"),
+    "no choices": (Fault(body=b'data: {"choices": 5}\n\n', content_type="text/event-stream"), "generation_failed"),
     "empty": (Fault(body=b"\n", content_type="text/event-stream"), "generation_failed"),
     "error within": (Fault(body=b'data: {"error": {"message": "no memory", "code": 500}}\n\n'), "generation_failed"),
     "cut": (Fault(cut_after=3), "generation_failed"),

@@ -116,6 +116,9 @@ class ModelServer:
                 return [it for it in catalogue.models() if _is_sendable(it.id)]
         except EngineError as error:
             return error
+        except Exception as error:  # one catalogue's defect is not the others'
+            log.exception("asking %s failed", address.name)
+            return EngineError("load_failed", f"{address.name} cannot be asked: {type(error).__name__}: {error}")
 
     def _open(self, address: Server) -> Catalogue:
         catalogue: Catalogue = resolve(self._catalogue)(address)
