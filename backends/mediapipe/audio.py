@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from mediapipe.tasks.python import audio
 from mediapipe.tasks.python.components.containers.audio_data import AudioData
 
-from backends import labels
-from backends.mediapipe import media
+from backends import labels, media
 from backends.mediapipe.runner import Field, name_of, open_task, running
 
 

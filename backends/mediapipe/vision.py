@@ -14,7 +14,7 @@ from mediapipe.tasks.python.vision.hand_landmarker import HandLandmark
 from mediapipe.tasks.python.vision.pose_landmarker import PoseLandmark
 from numpy.typing import NDArray
 
-from backends.mediapipe import media
+from backends import media
 from backends.mediapipe.runner import Field, name_of, open_task, ranked, running
 
 Found = list[dict[str, Any]]

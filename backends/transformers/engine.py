@@ -13,7 +13,9 @@ from backends.load_progress import ResidentProgress
 from backends.pickled_weights import as_safetensors
 from backends.transformers.classification import Classification
 from backends.transformers.embeddings import SentenceEmbeddings
+from backends.transformers.images import ImageClassification
 from backends.transformers.placement import use_threads
+from backends.transformers.speech import SpeechRecognition
 from backends.transformers.text_generation import TextGeneration
 
 logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -24,6 +26,8 @@ _BY_TASK: dict[str | None, Callable[[Path, LoadRequest], Any]] = {
     "sentence-similarity": SentenceEmbeddings,
     "text-ranking": Classification,
     "text-classification": Classification,
+    "image-classification": ImageClassification,
+    "automatic-speech-recognition": SpeechRecognition,
 }
 
 

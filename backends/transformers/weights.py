@@ -31,6 +31,21 @@ def describe(model: Any, *, context_length: int, actions: tuple[Action, ...], **
     )
 
 
+def processor(auto_class: Any, folder: Path) -> Any:
+    """What makes a model's numbers of pictures or sounds.
+
+    Raises:
+        EngineError: ``load_failed``.
+    """
+    try:
+        return auto_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        message = str(error).strip().split("\n")[0][:500]
+        raise EngineError(
+            "load_failed", f"The model's processor cannot be read: {message}", path=str(folder)
+        ) from error
+
+
 def evaluate(model: Any, batch: Batch, output: str) -> NDArray[Any]:
     """An output of the model for a batch, as float32. What the model does not take is left out."""
     taken = inspect.signature(model.forward).parameters

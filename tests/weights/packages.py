@@ -1,4 +1,4 @@
-"""The real weights that Python packages carry. The packages themselves are not imported: they want what we do not have."""
+"""The real weights that Python packages carry. The packages are not imported: they want what we do not have."""
 
 from __future__ import annotations
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import struct
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from backends.contract import EngineError
 
 MOST_PIXELS = 50_000_000
+MOST_SECONDS = 4 * 3600
 _PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-_RATES = range(1_000, 400_000)
-_EXTENSIBLE = 0xFFFE
-"""The kind of samples stands further behind."""
 
 
 def picture(content: str) -> NDArray[Any]:
@@ -63,57 +62,34 @@ def mask(pixels: NDArray[Any], height: int, width: int) -> str:
 
 
 def sound(content: str) -> tuple[NDArray[np.float32], int]:
-    """Samples of one channel, -1 to 1, and how many a second, of a WAV file (PCM or float).
+    """Samples of one channel, -1 to 1, and how many a second, of a WAV, FLAC, Ogg or MP3 file.
 
     Raises:
         EngineError: ``bad_param``.
     """
+    data = _decoded(content, "audio")
     try:
-        return _wave(_decoded(content, "audio"))
-    except (struct.error, ValueError, IndexError) as error:
-        raise _bad("audio", f"is no WAV file that can be read: {error}") from error
-
-
-def _wave(data: bytes) -> tuple[NDArray[np.float32], int]:
-    """Microsoft's RIFF WAVE: chunks of a name, a size, and as many bytes, padded to two."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise _bad("audio", "is no WAV file")
-    form, at = b"", 12
-    while at + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + size]
-        if name == b"fmt ":
-            form = body
-        elif name == b"data" and form:
-            return _samples(form, body)
-        at += 8 + size + size % 2
-    raise _bad("audio", "is a WAV file without sound in it")
-
-
-def _samples(form: bytes, body: bytes) -> tuple[NDArray[np.float32], int]:
-    kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", form)
-    if kind == _EXTENSIBLE:
-        (kind,) = struct.unpack_from("<H", form, 24)
-    width = bits // 8
-    if not 1 <= channels <= 32 or rate not in _RATES:
-        raise _bad("audio", f"has {channels} channels and {rate} samples a second")
-    whole = body[: len(body) // (width * channels) * width * channels] if width else b""
-    if not whole:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.frames > MOST_SECONDS * file.samplerate:
+                raise _bad("audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
+            samples = file.read(dtype="float32", always_2d=True)
+            rate = int(file.samplerate)
+    except soundfile.SoundFileError as error:
+        raise _bad("audio", f"is no sound file that can be read: {error}") from error
+    if not len(samples):
         raise _bad("audio", "has no samples")
-    match kind, bits:
-        case 1, 8:
-            samples = (np.frombuffer(whole, np.uint8).astype(np.float32) - 128) / 128
-        case 1, 24:
-            padded = np.zeros((len(whole) // 3, 4), np.uint8)
-            padded[:, 1:] = np.frombuffer(whole, np.uint8).reshape(-1, 3)
-            samples = padded.view("<i4").reshape(-1).astype(np.float32) / 2**31
-        case 1, (16 | 32):
-            samples = np.frombuffer(whole, f"<i{width}").astype(np.float32) / 2 ** (bits - 1)
-        case 3, (32 | 64):
-            samples = np.nan_to_num(np.frombuffer(whole, f"<f{width}")).clip(-1, 1).astype(np.float32)
-        case _:
-            raise _bad("audio", f"is of a kind that is not read: format {kind}, {bits} bits (PCM and float are)")
-    return np.ascontiguousarray(samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)), rate
+    return np.nan_to_num(samples.mean(axis=1, dtype=np.float32)).clip(-1, 1), rate
+
+
+def required(inputs: Mapping[str, Any], field: str) -> str:
+    """An input that a model cannot do without.
+
+    Raises:
+        EngineError: ``bad_param``.
+    """
+    if field not in inputs:
+        raise _bad(field, "is missing; this model takes it")
+    return str(inputs[field])
 
 
 def _decoded(content: str, field: str) -> bytes:
