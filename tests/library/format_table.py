@@ -23,7 +23,7 @@ _HEAD = (
     "|---|---|---|---|---|---|---|\n"
 )
 
-_BUILT = {"llama_cpp"}
+_BUILT = {"candle", "llama_cpp"}
 
 
 def one_tensor(values: Mapping[str, str | int], kind: int = 0, row: int = 256) -> bytes:

@@ -3,10 +3,11 @@
 use crate::attention::attend;
 use crate::cache::Cache;
 use crate::config::DecoderConfig;
+use crate::product::multiply;
 use crate::rope::Rope;
 use crate::weights::{Kind, Part, Source};
 use candle_core::quantized::QMatMul;
-use candle_core::{DType, Device, Module, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::{rms_norm, silu};
 
 struct Linear {
@@ -24,7 +25,7 @@ impl Linear {
     }
 
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let output = self.weight.forward(input)?;
+        let output = multiply(&self.weight, input)?;
         match &self.bias {
             Some(bias) => output.broadcast_add(bias),
             None => Ok(output),
@@ -106,7 +107,7 @@ impl Decoder {
         let last = self.norm(&state.narrow(0, tokens.len() - 1, 1)?, &self.output_norm)?;
         let logits = match &self.output {
             Some(output) => output.forward(&last)?,
-            None => self.embedding.forward(&last)?,
+            None => multiply(&self.embedding, &last)?,
         };
         logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1().map(Some)
     }

@@ -10,6 +10,7 @@ mod config;
 mod decoder;
 mod device;
 mod model;
+mod product;
 mod rope;
 mod scheduler;
 mod tokenizer;

@@ -5,12 +5,15 @@
 
 mod arguments;
 mod asyncio;
+mod candle;
 mod completion;
 mod cpu;
 mod detection;
 mod errors;
 mod gguf;
 mod model;
+mod options;
+mod progress;
 mod stream;
 
 use pyo3::prelude::*;
@@ -18,6 +21,8 @@ use pyo3::prelude::*;
 /// The compiled part of `tabagent_model`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::candle::CandleModel;
     #[pymodule_export]
     use crate::completion::PyCompletion;
     #[pymodule_export]

@@ -7,17 +7,15 @@ use crate::arguments::{
 use crate::asyncio;
 use crate::completion::PyCompletion;
 use crate::errors::{OrRaise, to_python};
-use crate::stream::{Piece, PyTokenStream};
-use generation::{Error, GenerateRequest, Pacing, SamplingParams};
+use crate::options::{Options, pacing};
+use crate::progress::Reporter;
+use crate::stream::PyTokenStream;
+use generation::{Error, Pacing};
 use gguf_handler::{LoadOptions, Model, ModelFacts};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
-
-/// How often a load without a progress callback looks up for signals.
-const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 
 /// A GGUF model in this process.
 #[pyclass(frozen, module = "tabagent_model")]
@@ -46,44 +44,10 @@ impl PyModel {
                 Prompt::Text(text) => model.tokenize_prompt(&text)?,
                 Prompt::Tokens(tokens) => tokens,
             };
-            let Options { max_tokens, sampling, stop, keep_logits } = options;
-            model.generate(GenerateRequest { prompt, max_tokens, sampling, stop, keep_logits }, pacing)
+            model.generate(options.request(prompt), pacing)
         })
         .or_raise(py)
         .map(PyTokenStream::new)
-    }
-}
-
-/// What `generate`, `stream` and `agenerate` have in common, but for the prompt.
-struct Options {
-    max_tokens: u32,
-    sampling: SamplingParams,
-    stop: Vec<String>,
-    keep_logits: bool,
-}
-
-impl Options {
-    #[expect(clippy::too_many_arguments, reason = "one for each keyword of the Python methods")]
-    fn new(
-        max_tokens: MaxTokens,
-        temperature: Temperature,
-        top_k: TopK,
-        top_p: TopP,
-        min_p: MinP,
-        repeat_penalty: RepeatPenalty,
-        seed: Option<Seed>,
-        stop: Option<Stop>,
-    ) -> Self {
-        let sampling = SamplingParams {
-            temperature: temperature.0,
-            top_k: top_k.0,
-            top_p: top_p.0,
-            min_p: min_p.0,
-            repeat_penalty: repeat_penalty.0,
-            seed: seed.map(|seed| seed.0),
-        };
-        let stop = stop.map_or_else(Vec::new, |stop| stop.0);
-        Self { max_tokens: max_tokens.0, sampling, stop, keep_logits: false }
     }
 }
 
@@ -131,11 +95,9 @@ impl PyModel {
         if self.current().is_some() {
             return Err(busy("a model is already loaded; close it first"));
         }
-        let mut raised = None;
-        let loaded = py.detach(|| Model::load(&options, reporter(progress, &mut raised)));
-        if let Some(error) = raised {
-            return Err(error);
-        }
+        let reporter = Reporter::new(progress);
+        let loaded = py.detach(|| Model::load(&options, reporter.callback()));
+        reporter.raise()?;
         let model = Arc::new(loaded.or_raise(py)?);
         *self.model.write().unwrap_or_else(PoisonError::into_inner) = Some(model);
         Ok(())
@@ -288,27 +250,12 @@ impl PyModel {
     ) -> PyResult<PyCompletion> {
         let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop);
         let stream = self.start(py, prompt, options, Pacing::EachPiece)?;
-        loop {
-            match stream.wait(py)? {
-                Piece::End(completion) => return Ok(PyCompletion::from(*completion)),
-                Piece::Text(text) => {
-                    if let Some(call) = &on_token {
-                        call.call1(py, (text,))?;
-                    }
-                }
-            }
-        }
+        stream.completed(py, on_token.as_ref()).map(PyCompletion::from)
     }
 
     fn next_logits(&self, py: Python<'_>, prompt: Prompt) -> PyResult<Vec<f32>> {
-        let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
-        let options = Options { max_tokens: 1, sampling: greedy, stop: Vec::new(), keep_logits: true };
-        let stream = self.start(py, prompt, options, Pacing::EachPiece)?;
-        loop {
-            if let Piece::End(completion) = stream.wait(py)? {
-                return Ok(completion.logits);
-            }
-        }
+        let stream = self.start(py, prompt, Options::first_logits(), Pacing::EachPiece)?;
+        stream.completed(py, None).map(|completion| completion.logits)
     }
 
     #[pyo3(
@@ -335,11 +282,7 @@ impl PyModel {
         coalesce_ms: CoalesceMs,
     ) -> PyResult<PyTokenStream> {
         let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop);
-        let pacing = match coalesce_ms.0 {
-            0.0 => Pacing::EachPiece,
-            milliseconds => Pacing::Gather(Duration::from_secs_f64(milliseconds / 1000.0)),
-        };
-        self.start(py, prompt, options, pacing)
+        self.start(py, prompt, options, pacing(coalesce_ms))
     }
 
     #[pyo3(
@@ -371,22 +314,7 @@ impl PyModel {
     }
 }
 
-fn busy(py: Python<'_>, path: &Path, reason: &str) -> PyErr {
+/// A load that has to wait for something else to end.
+pub(crate) fn busy(py: Python<'_>, path: &Path, reason: &str) -> PyErr {
     to_python(py, &Error::LoadFailed { path: path.to_owned(), reason: reason.to_owned() })
-}
-
-/// A progress callback for the load: calls Python's, notices Ctrl-C, and keeps what was raised.
-fn reporter(progress: Option<Py<PyAny>>, raised: &mut Option<PyErr>) -> impl FnMut(f32) -> bool {
-    let mut looked_up = Instant::now();
-    move |fraction| {
-        if progress.is_none() && looked_up.elapsed() < SIGNAL_CHECK {
-            return true;
-        }
-        looked_up = Instant::now();
-        let outcome = Python::attach(|py| {
-            py.check_signals()?;
-            progress.as_ref().map_or(Ok(()), |call| call.call1(py, (fraction,)).map(|_| ()))
-        });
-        outcome.map_err(|error| *raised = Some(error)).is_ok()
-    }
 }

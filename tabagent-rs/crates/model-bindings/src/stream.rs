@@ -43,6 +43,22 @@ impl PyTokenStream {
     }
 }
 
+impl PyTokenStream {
+    /// Waits for the end, showing each piece to a callback.
+    pub(crate) fn completed(&self, py: Python<'_>, on_token: Option<&Py<PyAny>>) -> PyResult<Completion> {
+        loop {
+            match self.wait(py)? {
+                Piece::End(completion) => return Ok(*completion),
+                Piece::Text(text) => {
+                    if let Some(call) = on_token {
+                        call.call1(py, (text,))?;
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[pymethods]
 impl PyTokenStream {
     fn __iter__(slf: Py<Self>) -> Py<Self> {

@@ -1,4 +1,4 @@
-"""GGUF models through llama.cpp, in this process, on the CPU module that suits the machine.
+"""Models in this process: GGUF through llama.cpp, on the CPU module that suits the machine, safetensors through candle.
 
     library = tabagent_model.get_optimal_binary("libllama.so")
     with tabagent_model.PyModel() as model:
@@ -21,6 +21,7 @@ if sys.platform == "win32":
 
 from tabagent_model._cpu import CpuVariantInfo, Fallback, get_cpu_variant, get_library, get_optimal_binary
 from tabagent_model._native import (
+    CandleModel,
     Completion,
     CpuVariant,
     GgufInfo,
@@ -73,6 +74,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Backend",
     "Cancelled",
+    "CandleModel",
     "Completion",
     "ContextOverflow",
     "CorruptModel",

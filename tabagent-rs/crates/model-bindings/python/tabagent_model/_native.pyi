@@ -12,6 +12,7 @@ from typing import Literal, Self, TypedDict, final
 from tabagent_model.facts import EngineFacts, FoundModel, ModelFacts
 
 __all__ = [
+    "CandleModel",
     "Completion",
     "CpuVariant",
     "GgufInfo",
@@ -470,3 +471,137 @@ class PyModel:
         on_token: Callable[[str], object] | None = None,
     ) -> asyncio.Future[Completion]:
         """``generate`` for asyncio: no thread waits. Cancelling the future cancels the generation."""
+
+@final
+class CandleModel:
+    """A model of the architectures llama, mistral or qwen2, safetensors or GGUF, through candle in this process.
+
+    Safe to use from many threads: generations take turns, each with a KV cache of its own.
+    """
+
+    def __new__(cls) -> Self: ...
+    def load(
+        self,
+        path: str | PathLike[str],
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        context_length: int | None = None,
+        n_parallel: int = 4,
+        threads: int | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            path: A GGUF file, a safetensors file or index with ``config.json`` and ``tokenizer.json`` beside it, or the
+                folder of one.
+            device: ``auto`` (the best that this build has and that starts), ``cpu``, ``cuda`` or ``metal``.
+            dtype: Numbers that safetensors are kept in: ``float32``, ``float16``, ``bfloat16``; ``auto`` is their own
+                on a GPU and ``float32`` on the CPU. GGUF weights stay as they are.
+            context_length: Tokens that one generation may come to have; None: the trained length, at most 8192.
+            n_parallel: Generations at once, 1 to 64; more requests wait in a queue.
+            threads: Threads that multiply floats, 1 to 512; None takes one per physical core. candle's kernels for
+                quantised weights use all physical cores (``RAYON_NUM_THREADS``).
+            progress: Called with the loaded fraction, 0 to 1. What it raises ends the load and is raised here.
+
+        Raises:
+            ModelNotFound, NotGguf, WrongFormat, CorruptModel: What is wrong with the files.
+            UnknownArchitecture: candle's decoder here does not implement it.
+            TokenizerNotFound: No ``tokenizer.json``, or a vocabulary of a kind that only llama.cpp knows.
+            DeviceUnavailable: CUDA or Metal are not in this build, or do not start.
+            InsufficientMemory: It would not fit.
+            LoadFailed: It is not what its configuration says, or a model is already loaded.
+            InvalidParameter: A number out of range, a device or dtype of another name.
+        """
+    def close(self) -> None:
+        """End every generation with ``ModelClosed`` and free the memory. Harmless when nothing is loaded."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_raised: object) -> None: ...
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a model is loaded. Everything below raises ``ModelClosed`` when not."""
+    @property
+    def vocab_size(self) -> int:
+        """Logits of a step; token ids are below it."""
+    @property
+    def context_train_size(self) -> int:
+        """Tokens the model was trained to see at once."""
+    @property
+    def context_length(self) -> int:
+        """Tokens that one generation may come to have."""
+    @property
+    def embedding_dim(self) -> int:
+        """Width of a token's embedding."""
+    @property
+    def token_bos(self) -> int:
+        """Beginning-of-sequence token, -1 where there is none."""
+    @property
+    def token_eos(self) -> int:
+        """End-of-sequence token, -1 where there is none."""
+    @property
+    def should_add_bos(self) -> bool:
+        """Whether prompts should begin with ``token_bos``; ``add_special`` does it."""
+    @property
+    def architecture(self) -> str:
+        """Such as ``llama``."""
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all tensors in the files."""
+    @property
+    def chat_template(self) -> str | None:
+        """The model's Jinja template. It comes from a stranger: render it in a sandbox."""
+    @property
+    def n_parallel(self) -> int:
+        """Generations at once."""
+    @property
+    def threads(self) -> int:
+        """Threads that compute."""
+    @property
+    def device(self) -> str:
+        """``cpu``, ``cuda`` or ``metal``."""
+    @property
+    def dtype(self) -> str:
+        """Numbers that it computes in: ``f32``, ``f16`` or ``bf16``."""
+    def special_tokens(self) -> dict[str, int]:
+        """Text and id of every token that ``tokenize`` reads from text when ``parse_special`` is set."""
+    def token_text(self, token: int) -> str:
+        """An entry as the vocabulary spells it; empty where the model has a logit and the vocabulary no entry."""
+    def tokenize(self, text: str, add_special: bool = False, parse_special: bool = False) -> list[int]:
+        """Tokens of a text; arguments as for ``PyModel.tokenize``."""
+    def detokenize(self, tokens: Iterable[int], special: bool = False) -> str:
+        """Text of tokens, with U+FFFD for unfinished characters. ``special`` shows control tokens."""
+    def generate(
+        self,
+        prompt: str | Sequence[int],
+        max_tokens: int = 256,
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 0.95,
+        min_p: float = 0.05,
+        repeat_penalty: float = 1.0,
+        seed: int | None = None,
+        stop: str | Sequence[str] | None = (),
+        on_token: Callable[[str], object] | None = None,
+    ) -> Completion:
+        """Generate and wait for the end. Arguments and errors as for ``PyModel.generate``."""
+    def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
+        """Logits of the token that follows ``prompt``, one per vocabulary entry.
+
+        Raises:
+            ModelError: As ``generate``.
+        """
+    def stream(
+        self,
+        prompt: str | Sequence[int],
+        max_tokens: int = 256,
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 0.95,
+        min_p: float = 0.05,
+        repeat_penalty: float = 1.0,
+        seed: int | None = None,
+        stop: str | Sequence[str] | None = (),
+        coalesce_ms: float = 0,
+    ) -> TokenStream:
+        """Start a generation. Arguments and errors as for ``PyModel.stream``."""

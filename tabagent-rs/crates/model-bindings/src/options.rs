@@ -1,0 +1,58 @@
+//! Keywords that generating methods have in common.
+
+use crate::arguments::{CoalesceMs, MaxTokens, MinP, RepeatPenalty, Seed, Stop, Temperature, TopK, TopP};
+use generation::{GenerateRequest, Pacing, SamplingParams, Token};
+use std::time::Duration;
+
+/// What `generate`, `stream` and `agenerate` have in common, but for the prompt.
+pub(crate) struct Options {
+    max_tokens: u32,
+    sampling: SamplingParams,
+    stop: Vec<String>,
+    keep_logits: bool,
+}
+
+impl Options {
+    #[expect(clippy::too_many_arguments, reason = "one for each keyword of the Python methods")]
+    pub(crate) fn new(
+        max_tokens: MaxTokens,
+        temperature: Temperature,
+        top_k: TopK,
+        top_p: TopP,
+        min_p: MinP,
+        repeat_penalty: RepeatPenalty,
+        seed: Option<Seed>,
+        stop: Option<Stop>,
+    ) -> Self {
+        let sampling = SamplingParams {
+            temperature: temperature.0,
+            top_k: top_k.0,
+            top_p: top_p.0,
+            min_p: min_p.0,
+            repeat_penalty: repeat_penalty.0,
+            seed: seed.map(|seed| seed.0),
+        };
+        let stop = stop.map_or_else(Vec::new, |stop| stop.0);
+        Self { max_tokens: max_tokens.0, sampling, stop, keep_logits: false }
+    }
+
+    /// For the logits that follow a prompt.
+    pub(crate) fn first_logits() -> Self {
+        let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+        Self { max_tokens: 1, sampling: greedy, stop: Vec::new(), keep_logits: true }
+    }
+
+    /// With its prompt.
+    pub(crate) fn request(self, prompt: Vec<Token>) -> GenerateRequest {
+        let Self { max_tokens, sampling, stop, keep_logits } = self;
+        GenerateRequest { prompt, max_tokens, sampling, stop, keep_logits }
+    }
+}
+
+/// How a stream hands over its text.
+pub(crate) fn pacing(coalesce: CoalesceMs) -> Pacing {
+    match coalesce.0 {
+        0.0 => Pacing::EachPiece,
+        milliseconds => Pacing::Gather(Duration::from_secs_f64(milliseconds / 1000.0)),
+    }
+}
