@@ -29,7 +29,9 @@ def main() -> int:
     """Build, collect, package."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to put the wheel in")
-    out: Path = parser.parse_args().out.resolve()
+    parser.add_argument("--features", default="", help="candle's devices beside the CPU: cuda, metal")
+    arguments = parser.parse_args()
+    out: Path = arguments.out.resolve()
     env = environment()
     _say("compiling llama.cpp")
     native = _compile(env)
@@ -40,6 +42,8 @@ def main() -> int:
     for old in out.glob("tabagent_model-*.whl"):
         old.unlink()
     maturin = [_tool("maturin"), "build", "--release", "--skip-auditwheel", "--quiet"]
+    if arguments.features:
+        maturin += ["--features", arguments.features]
     _run([*maturin, "--interpreter", sys.executable, "--out", str(out)], env, BINDINGS)
     for wheel in out.glob("tabagent_model-*.whl"):
         _say(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")

@@ -114,8 +114,8 @@ fn metal() -> Result<Device> {
 
 fn missing(device: &'static str) -> Error {
     let reason = format!(
-        "this build of tabagent_model has no {device}. Build it with `python tabagent-rs/build_wheel.py --features \
-         {device}`, or use device cpu or auto"
+        "this build of tabagent_model has no {device}. Build it with `python tabagent-rs/build_wheel.py --out dist \
+         --features {device}`, or use device cpu or auto"
     );
     Error::Device { device, reason }
 }

@@ -5,6 +5,7 @@
 //! and [`Control`].
 #![forbid(unsafe_code)]
 
+mod completion;
 mod error;
 mod request;
 mod sampling;
@@ -12,11 +13,12 @@ mod sequence;
 mod stream;
 mod text;
 
+pub use completion::{Completion, FinishReason, Timings};
 pub use error::{Error, Result};
 pub use request::{GenerateRequest, check_prompt_length};
 pub use sampling::SamplingParams;
 pub use sequence::{Sequence, Waiting};
-pub use stream::{Completion, Control, FinishReason, Next, Pacing, Producer, Timings, TokenStream, channel};
+pub use stream::{Control, Next, Pacing, Producer, TokenStream, channel};
 
 /// Id of a token in a model's vocabulary.
 pub type Token = i32;

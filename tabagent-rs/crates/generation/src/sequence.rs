@@ -1,9 +1,10 @@
 //! One request on its way: first waiting, then running in a slot.
 
+use crate::completion::{Completion, FinishReason, Timings};
 use crate::error::{Error, Result};
 use crate::request::GenerateRequest;
 use crate::sampling::Sampler;
-use crate::stream::{Completion, FinishReason, Producer, Timings};
+use crate::stream::Producer;
 use crate::text::TextAssembler;
 use crate::{Token, Vocabulary};
 use std::time::{Duration, Instant};
