@@ -26,7 +26,7 @@ from backends.contract import (
     TextStream,
 )
 from backends.network_guard import leave_network
-from backends.process_guard import die_with_parent, prefer_as_oom_victim, take_stdout
+from backends.process_guard import die_with_parent, prefer_as_oom_victim, sleep_when_idle, take_stdout
 from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
 from native_host.protocol import strict_json
@@ -44,6 +44,7 @@ def main() -> None:
         leave_network()
     wire = take_stdout()
     prefer_as_oom_victim()
+    sleep_when_idle()
     worker = Worker(sys.argv[1], wire)
     worker.run()
     if "network" in sys.argv[2:]:
