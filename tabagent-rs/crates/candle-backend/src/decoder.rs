@@ -24,6 +24,14 @@ impl Linear {
         Ok(Self { weight: source.matrix(part, rows, columns)?, bias })
     }
 
+    /// The matrix, where it is all and not quantised.
+    fn floats(&self) -> Option<&Tensor> {
+        match (&self.weight, &self.bias) {
+            (QMatMul::Tensor(matrix), None) => Some(matrix),
+            _ => None,
+        }
+    }
+
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let output = multiply(&self.weight, input)?;
         match &self.bias {
@@ -33,15 +41,42 @@ impl Linear {
     }
 }
 
+/// Matrices that the same input goes through: one product where they are floats, else one after the other.
+enum Several {
+    Joined(Linear, Vec<usize>),
+    Apart(Vec<Linear>),
+}
+
+impl Several {
+    fn of(parts: Vec<Linear>) -> Result<Self> {
+        let floats: Option<Vec<&Tensor>> = parts.iter().map(Linear::floats).collect();
+        let Some(floats) = floats else { return Ok(Self::Apart(parts)) };
+        let rows = floats.iter().map(|matrix| matrix.dim(0)).collect::<Result<_>>()?;
+        Ok(Self::Joined(Linear { weight: QMatMul::Tensor(Tensor::cat(&floats, 0)?), bias: None }, rows))
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Vec<Tensor>> {
+        let (joined, rows) = match self {
+            Self::Apart(parts) => return parts.iter().map(|part| part.forward(input)).collect(),
+            Self::Joined(joined, rows) => (joined.forward(input)?, rows),
+        };
+        let mut begin = 0;
+        let cut = |&rows: &usize| {
+            begin += rows;
+            joined.narrow(1, begin - rows, rows)?.contiguous()
+        };
+        rows.iter().map(cut).collect()
+    }
+}
+
 struct Layer {
     attention_norm: Tensor,
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Queries, keys, values
+    attended: Several,
     attention_output: Linear,
     feed_forward_norm: Tensor,
-    gate: Linear,
-    up: Linear,
+    /// Gate and what it lets through
+    gated: Several,
     down: Linear,
 }
 
@@ -116,15 +151,16 @@ impl Decoder {
         let DecoderConfig { heads, kv_heads, head_width, .. } = self.config;
         let (tokens, position) = (state.dim(0)?, cache.len());
         let input = self.norm(state, &layer.attention_norm)?;
-        let queries = layer.query.forward(&input)?.reshape((tokens, heads, head_width))?;
-        let keys = layer.key.forward(&input)?.reshape((tokens, kv_heads, head_width))?;
-        let values = layer.value.forward(&input)?.reshape((tokens, kv_heads, head_width))?;
+        let attended = layer.attended.forward(&input)?;
+        let queries = attended[0].reshape((tokens, heads, head_width))?;
+        let keys = attended[1].reshape((tokens, kv_heads, head_width))?;
+        let values = attended[2].reshape((tokens, kv_heads, head_width))?;
         let queries = self.rope.turn(&queries, position)?;
         let (keys, values) = cache.append(index, &self.rope.turn(&keys, position)?, &values)?;
         let state = (state + layer.attention_output.forward(&attend(&queries, &keys, &values)?)?)?;
         let input = self.norm(&state, &layer.feed_forward_norm)?;
-        let gated = (silu(&layer.gate.forward(&input)?)? * layer.up.forward(&input)?)?;
-        &state + layer.down.forward(&gated)?
+        let gated = layer.gated.forward(&input)?;
+        &state + layer.down.forward(&(silu(&gated[0])? * &gated[1])?)?
     }
 
     fn norm(&self, state: &Tensor, weight: &Tensor) -> Result<Tensor> {
@@ -138,13 +174,17 @@ impl Layer {
         let (attended, shared) = (heads * head_width, kv_heads * head_width);
         Ok(Self {
             attention_norm: source.vector(Part::AttentionNorm(layer), Kind::Weight, hidden)?,
-            query: Linear::load(source, Part::Query(layer), attended, hidden)?,
-            key: Linear::load(source, Part::Key(layer), shared, hidden)?,
-            value: Linear::load(source, Part::Value(layer), shared, hidden)?,
+            attended: Several::of(vec![
+                Linear::load(source, Part::Query(layer), attended, hidden)?,
+                Linear::load(source, Part::Key(layer), shared, hidden)?,
+                Linear::load(source, Part::Value(layer), shared, hidden)?,
+            ])?,
             attention_output: Linear::load(source, Part::AttentionOutput(layer), hidden, attended)?,
             feed_forward_norm: source.vector(Part::FeedForwardNorm(layer), Kind::Weight, hidden)?,
-            gate: Linear::load(source, Part::Gate(layer), intermediate, hidden)?,
-            up: Linear::load(source, Part::Up(layer), intermediate, hidden)?,
+            gated: Several::of(vec![
+                Linear::load(source, Part::Gate(layer), intermediate, hidden)?,
+                Linear::load(source, Part::Up(layer), intermediate, hidden)?,
+            ])?,
             down: Linear::load(source, Part::Down(layer), hidden, intermediate)?,
         })
     }
