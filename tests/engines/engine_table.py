@@ -11,7 +11,8 @@ HEAD = """# Engines
 
 Printed by `python -m tests.engines.engine_table`. Which engine runs a model is decided by Rust (formats.md); a request
 may name one, or ask for `fallback`. Engines in Python come with an extra each and are imported in their own worker
-alone; `hello` tells which are installed, and the command for the others. Servers: servers.md.
+alone; `hello` tells which are installed, and the command for the others. Servers: servers.md. The same weights give the
+same answers on all of them: parity.md.
 
 | Engine | What it is | Written in | Formats | Tasks | Capabilities | Installed by |
 |---|---|---|---|---|---|---|

@@ -79,3 +79,26 @@ def test_truncated_files_are_damaged(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(ModelError):
             rewrite_pickled(path, tmp_path / "out.safetensors")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["archive", "legacy"])
+def test_what_pytorch_itself_writes(tmp_path: Path, zipped: bool) -> None:
+    torch = pytest.importorskip("torch")
+    weights = torch.arange(24, dtype=torch.float32).reshape(4, 6)
+    state = {
+        "whole": weights,
+        "turned": weights.t(),
+        "part": weights[1:3, 2:5],
+        "half": weights.to(torch.bfloat16),
+        "tied": weights,
+        "counts": torch.tensor([1, 2, 3]),
+        "parameter": torch.nn.Parameter(weights * 2),
+        "nothing": torch.empty(0, 3),
+    }
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"epoch": 3, "state_dict": state}, path, _use_new_zipfile_serialization=zipped)
+    rewrite_pickled(path, tmp_path / "out.safetensors")
+    found = pytest.importorskip("safetensors.torch").load_file(tmp_path / "out.safetensors")
+    assert set(found) == set(state)
+    assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
+    assert all(found[name].dtype == tensor.dtype for name, tensor in state.items())
