@@ -169,7 +169,8 @@ pub fn rank(found: &Detection, circumstances: &Circumstances) -> Vec<Candidate> 
         .map(|route| route.candidate(found, circumstances))
         .collect();
     let strangers = circumstances.engines.iter().flatten().filter(|engine| {
-        let is_known = candidates.iter().any(|candidate| candidate.engine == engine.name);
+        // One that has a route was left out because of what it cannot do.
+        let is_known = ROUTES.iter().any(|route| route.model_type == model_type && route.engine == engine.name);
         !is_known && engine.takes(found)
     });
     let strangers: Vec<Candidate> = strangers.map(|engine| stranger(engine, found, circumstances)).collect();
@@ -340,6 +341,13 @@ mod tests {
         };
         assert_eq!(names(&ask(false)), ["onnxruntime", "rusty"]);
         assert_eq!(names(&ask(true)), ["rusty", "onnxruntime"]);
+    }
+
+    #[test]
+    fn an_engine_that_does_not_know_the_architecture_is_left_out() {
+        let engines = vec![engine("candle", Language::Rust, &["gguf"], true)];
+        let circumstances = Circumstances { engines: Some(engines), ..Circumstances::default() };
+        assert_eq!(names(&rank(&model(ModelType::Gguf, "mamba"), &circumstances)), ["llama_cpp", "llama_cpp_python"]);
     }
 
     #[test]
