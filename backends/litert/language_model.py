@@ -28,9 +28,9 @@ from backends.contract import TEXT_ACTIONS, EngineError, LoadRequest, ModelInfo,
 from backends.derived_models import derived
 from backends.litert.vocabulary import Part, Vocabulary
 from backends.text.control import Control, Slots
+from backends.text.limits import LARGEST_DEFAULT_CONTEXT, refuse_overflow
 from backends.text.stream import Generation, Piece, Pieces
 
-LARGEST_DEFAULT_CONTEXT = 8192
 ALL_TOKENS = 1 << 20
 """More than any vocabulary has: ``top_k`` that takes all."""
 NO_CACHE = ":nocache"
@@ -99,14 +99,7 @@ class LanguageModel:
     def _parts(self, texts: Sequence[str]) -> tuple[list[Part], int]:
         parts = list(self._vocabulary.parts(texts))
         tokens = sum(part.tokens for part in parts)
-        if tokens >= self._context_length:
-            raise EngineError(
-                "context_overflow",
-                f"The prompt has {tokens} tokens and the context holds {self._context_length}. "
-                "Shorten it or load the model with a longer context.",
-                prompt_tokens=tokens,
-                context_length=self._context_length,
-            )
+        refuse_overflow(tokens, self._context_length)
         return parts, tokens
 
     def _answer(self, texts: Sequence[str], sampling: Sampling, control: Control) -> Pieces:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from backends.contract import TEXT_ACTIONS, EngineError, LoadRequest, ModelInfo
 from backends.onnxruntime.providers import Provider, candidates
-from backends.text.language_model import LARGEST_DEFAULT_CONTEXT, LanguageModel
+from backends.text.language_model import LanguageModel
+from backends.text.limits import LARGEST_DEFAULT_CONTEXT
 from backends.text.tokenizer import FolderTokenizer
 
 log = logging.getLogger(__name__)

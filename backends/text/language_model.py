@@ -8,16 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.contract import EngineError, Sampling, TextStream
+from backends.contract import Sampling, TextStream
 from backends.text.control import Control, Slots
 from backends.text.grammar import Grammars
+from backends.text.limits import refuse_overflow
 from backends.text.sampler import Sampler
 from backends.text.stream import Generation, Piece, Pieces
 from backends.text.tokenizer import FolderTokenizer
 
 CHUNK = 256
 """Tokens evaluated between two looks at whether the request was cancelled."""
-LARGEST_DEFAULT_CONTEXT = 8192
 
 
 class Evaluation(Protocol):
@@ -57,14 +57,7 @@ class LanguageModel:
         self._tokenizer.close()
 
     def _stream(self, prompt: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
-        if len(prompt) >= self.context_length:
-            raise EngineError(
-                "context_overflow",
-                f"The prompt has {len(prompt)} tokens and the context holds {self.context_length}. "
-                "Shorten it or load the model with a longer context.",
-                prompt_tokens=len(prompt),
-                context_length=self.context_length,
-            )
+        refuse_overflow(len(prompt), self.context_length)
         control = Control(len(prompt))
         return Generation(lambda it: self._tokens(prompt, sampling, it), control, self._slots, sampling, coalesce_ms)
 

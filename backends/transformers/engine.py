@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 from transformers.utils import logging
 
+from backends.by_task import EngineByTask, Loader
 from backends.contract import EngineError, LoadProgress, LoadRequest, ModelInfo
-from backends.load_progress import ResidentProgress
 from backends.pickled_weights import as_safetensors
 from backends.transformers.classification import Classification
 from backends.transformers.embeddings import SentenceEmbeddings
@@ -20,7 +16,7 @@ from backends.transformers.text_generation import TextGeneration
 
 logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
-_BY_TASK: dict[str | None, Callable[[Path, LoadRequest], Any]] = {
+_BY_TASK: dict[str | None, Loader] = {
     "text-generation": TextGeneration,
     "feature-extraction": SentenceEmbeddings,
     "sentence-similarity": SentenceEmbeddings,
@@ -31,11 +27,8 @@ _BY_TASK: dict[str | None, Callable[[Path, LoadRequest], Any]] = {
 }
 
 
-class TransformersEngine:
+class TransformersEngine(EngineByTask):
     """One model, of whatever task it is; its actions are those of what is loaded."""
-
-    def __init__(self) -> None:
-        self._loaded: Any = None
 
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
         """Load the folder that the file is in."""
@@ -44,16 +37,4 @@ class TransformersEngine:
             raise EngineError("unsupported_task", f"This engine does not do {request.task or 'what it is for'}.")
         use_threads(request.threads)
         path = as_safetensors(request.path, request.cache_dir) if request.format == "pytorch" else request.path
-        size = sum(file.stat().st_size for file in path.parent.glob("*.safetensors"))
-        with ResidentProgress(size, progress):
-            self._loaded = model_class(path.parent, request)
-        info: ModelInfo = self._loaded.info()
-        return info
-
-    def close(self) -> None:
-        """Free what is loaded."""
-        if self._loaded is not None:
-            self._loaded.close()
-
-    def __getattr__(self, action: str) -> Any:
-        return getattr(self._loaded, action)
+        return self._load(model_class, path.parent, path.parent.glob("*.safetensors"), request, progress)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from backends.contract import TEXT_ACTIONS, LoadRequest, ModelInfo
-from backends.text.language_model import LARGEST_DEFAULT_CONTEXT, LanguageModel
+from backends.text.language_model import LanguageModel
+from backends.text.limits import LARGEST_DEFAULT_CONTEXT
 from backends.transformers.tokenizer import folder_tokenizer
 from backends.transformers.weights import describe, from_pretrained
 
