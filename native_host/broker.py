@@ -31,7 +31,7 @@ from native_host.core.model_manager import ModelManager
 from native_host.core.model_service import ModelService
 from native_host.core.system_service import SystemService
 from native_host.core.task_service import TaskService
-from native_host.settings import Settings
+from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_link import UnsafeLocation, private_dir
 from native_host.transports.local_socket import LocalSocketServer
 from native_host.transports.worker_process import launch_worker
@@ -46,10 +46,10 @@ LAST_CALL_S = 0.05
 
 def main() -> None:
     """Entry point of ``tabagent-broker``."""
-    settings = Settings.from_environment()
     try:
+        settings = load_settings()
         private_dir(settings.socket_path.parent)
-    except (UnsafeLocation, OSError) as error:
+    except (SettingsError, UnsafeLocation, OSError) as error:
         sys.exit(f"tabagent-broker: {error}")
     lock = os.open(settings.socket_path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from manifests import extensions
-from native_host.settings import Settings
+from native_host.settings import SettingsError, load_settings
 from native_host.transports.stdio import BrowserRelay
 
 USAGE = """\
@@ -28,8 +28,8 @@ def main() -> None:
         sys.exit(2)
     wire = take_stdout()
     try:
-        settings = Settings.from_environment()
-    except ValueError as error:
+        settings = load_settings()
+    except SettingsError as error:
         os.write(2, f"tabagent-host: {error}\n".encode())
         sys.exit(2)
     if not caller_is_allowed(sys.argv[1:], settings.extension_ids):

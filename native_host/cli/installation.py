@@ -14,7 +14,7 @@ from installer import reports, service
 from installer.errors import InstallError
 from installer.paths import InstallPaths, default_paths
 from installer.reports import InstallReport, StatusReport, UninstallReport
-from native_host.settings import Settings, environment
+from native_host.settings import environment, load_settings
 
 Browsers = Annotated[
     list[str] | None, typer.Argument(help="chrome, chromium, edge, brave, vivaldi, firefox; default: those found.")
@@ -66,7 +66,7 @@ def status(profile_dir: Profiles = None, json_output: Json = False) -> None:
 
 
 def _paths() -> InstallPaths:
-    return default_paths(environment(), data_dir=Settings.from_environment().data_dir)
+    return default_paths(environment(), data_dir=load_settings().data_dir)
 
 
 def _absolute(directories: list[Path] | None) -> tuple[Path, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from native_host import __version__
 from native_host.cli import installation
+from native_host.settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Local AI for the browser's side panel.", rich_markup_mode=None)
 
@@ -27,4 +29,7 @@ app.command()(installation.status)
 
 def main() -> None:
     """Entry point of ``tabagent``."""
-    app()
+    try:
+        app()
+    except SettingsError as error:
+        sys.exit(f"tabagent: {error}")

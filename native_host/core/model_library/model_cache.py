@@ -14,7 +14,7 @@ from backends.registry import descriptors
 from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.hub_cache import HubCache
 from native_host.core.model_library.pull import Puller
-from native_host.settings import Settings
+from native_host.settings import Settings, load_settings
 
 Progress = Callable[[int, int], object]
 """Called with the bytes that are there, and in all."""
@@ -24,7 +24,7 @@ class ModelCache:
     """Models of the hub in the Hugging Face cache, whole and verified."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings.from_environment()
+        self._settings = settings or load_settings()
         self._cache = HubCache.shared()
 
     def has_file(self, repository: str, file: str) -> bool:
