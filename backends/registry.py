@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import version as version_of
 from typing import Any
 
 from backends.contract import EngineDescriptor
@@ -36,6 +38,22 @@ def descriptors() -> tuple[EngineDescriptor, ...]:
 def is_available(engine: EngineDescriptor) -> bool:
     """Whether the modules that it requires are installed. Does not import them."""
     return all(importlib.util.find_spec(module) is not None for module in engine.requires)
+
+
+@cache
+def version(engine: EngineDescriptor) -> str:
+    """Of what makes its speed: the distribution that registers it, and those of the modules that it requires.
+
+    Looks through all that is installed, once: a fifth of a second.
+    """
+    registered = {entry.dist.name for entry in entry_points(group=GROUP, name=engine.name) if entry.dist}
+    required = {name for module in engine.requires for name in _distributions().get(module, ())}
+    return ", ".join(f"{name} {version_of(name)}" for name in sorted(registered | required))
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def resolve(reference: str) -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from backends.registry import descriptors
 from native_host.core.engine_choice import EngineChoice
+from native_host.core.engine_ranking import EngineRanking
 from native_host.core.handler_router import HandlerRouter
 from native_host.core.inference_service import InferenceService
 from native_host.core.library_service import LibraryService
@@ -71,7 +72,9 @@ class Broker:
         detection = ModelDetection(settings, engines, self._servers)
         machine = Machine()
         launch = partial(launch_worker, cancel_grace_s=settings.cancel_grace_s)
-        self._models = ModelManager(settings, library, EngineChoice(library, detection, engines), machine, launch)
+        ranking = EngineRanking(settings, machine, engines)
+        choice = EngineChoice(library, detection, ranking, engines)
+        self._models = ModelManager(settings, library, choice, machine, launch)
         self._puller = Puller(detection, HubCache.shared)
         self._router = HandlerRouter(
             SystemService(
@@ -82,7 +85,14 @@ class Broker:
                 engines=engines,
                 count_clients=lambda: len(self._server.sessions),
             ),
-            LibraryService(library, self._servers, detection, self._puller, self._models),
+            LibraryService(
+                library=library,
+                servers=self._servers,
+                detection=detection,
+                ranking=ranking,
+                puller=self._puller,
+                models=self._models,
+            ),
             ModelService(self._models),
             InferenceService(settings, self._models),
             TaskService(settings, self._models),

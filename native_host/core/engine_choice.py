@@ -1,4 +1,4 @@
-"""The user's preference among the engines that Rust ranked for a model."""
+"""The user's preference among the engines that were ranked for a model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
+from native_host.core.engine_ranking import EngineRanking
 from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.library import Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
@@ -34,9 +35,16 @@ class Candidate:
 class EngineChoice:
     """Looks at a model and chooses."""
 
-    def __init__(self, library: ModelLibrary, detection: ModelDetection, engines: Sequence[EngineDescriptor]) -> None:
+    def __init__(
+        self,
+        library: ModelLibrary,
+        detection: ModelDetection,
+        ranking: EngineRanking,
+        engines: Sequence[EngineDescriptor],
+    ) -> None:
         self._library = library
         self._detection = detection
+        self._ranking = ranking
         self._engines = engines
 
     async def choose(
@@ -47,16 +55,13 @@ class EngineChoice:
         Why a place has nothing to offer is added to ``failed``, as long as another has.
 
         Raises:
-            TabAgentError: as ``ModelDetection.of_model`` and ``choose_engines``.
+            TabAgentError: as ``here``.
         """
         found: list[Candidate] = []
         first: TabAgentError | None = None
         for place in (model, *await self._elsewhere(model, preference)):
             try:
-                facts = await self._detection.of_model(
-                    place, options.context_length, allow_pickle=options.allow_pickle, now=preference == FALLBACK
-                )
-                found += [Candidate(place, facts, it) for it in choose_engines(facts, preference, self._engines)]
+                found += await self.here(place, preference, options)
             except TabAgentError as error:
                 first = first or error
                 failed.append(EngineFallback(engine=place.source, code=error.code, message=error.message))
@@ -64,6 +69,19 @@ class EngineChoice:
             assert first is not None, "a place has a candidate or an error"
             raise first
         return found
+
+    async def here(self, place: Model, preference: str, options: LoadOptions) -> list[Candidate]:
+        """The engines to try for a model where it is, in order.
+
+        Raises:
+            TabAgentError: as ``ModelDetection.of_model`` and ``choose_engines``.
+        """
+        facts = await self._detection.of_model(
+            place, options.context_length, allow_pickle=options.allow_pickle, now=preference == FALLBACK
+        )
+        if preference in (AUTO, FALLBACK):
+            facts = await self._ranking.ranked(facts, options)
+        return [Candidate(place, facts, engine) for engine in choose_engines(facts, preference, self._engines)]
 
     async def still_there(self, model: Model) -> bool:
         """Whether a model that was loaded can still be asked: its server answers."""

@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from native_host.core.engine_ranking import EngineRanking
 from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.hub_cache import HubCache
 from native_host.core.model_library.library import Model, ModelLibrary
@@ -48,15 +49,18 @@ class LibraryService:
 
     def __init__(
         self,
+        *,
         library: ModelLibrary,
         servers: ModelServers,
         detection: ModelDetection,
+        ranking: EngineRanking,
         puller: Puller,
         models: ModelManager,
     ) -> None:
         self._library = library
         self._servers = servers
         self._detection = detection
+        self._ranking = ranking
         self._puller = puller
         self._models = models
 
@@ -86,6 +90,7 @@ class LibraryService:
             facts = await self._detection.detect(
                 source, context_length=options.context_length, allow_pickle=options.allow_pickle
             )
+        facts = await self._ranking.ranked(facts, options)
         return DetectModelResult.model_validate({**facts, "source": request.model})
 
     async def pull_model(self, request: PullModelRequest, reply: Reply) -> PullModelResult:

@@ -45,6 +45,12 @@ class Machine:
         }
         return {"cpu": cpu, "memory": facts["memory"]}
 
+    async def identity(self) -> str:
+        """What tells it from machines that compute at another speed."""
+        chosen = await self._variant()
+        cpu = (await asyncio.to_thread(_hardware))["cpu"]
+        return f"{cpu['brand']}, {cpu['physical_cores']} cores, {chosen.variant}"
+
     async def _variant(self) -> Any:
         if self._chosen is None or (self._chosen.done() and self._chosen.exception() is not None):
             self._chosen = asyncio.create_task(asyncio.to_thread(_choose_variant))
