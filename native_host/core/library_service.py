@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from native_host.core.engine_ranking import EngineRanking
@@ -18,6 +19,7 @@ from native_host.core.model_library.servers import ModelServers
 from native_host.core.model_library.verify import verify
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
+from native_host.core.reporting import reported
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import (
     DetectModelRequest,
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from tabagent_model import ModelFacts
 
 log = logging.getLogger(__name__)
-
-REPORT_EVERY_S = 0.2
 
 
 class LibraryService:
@@ -137,13 +137,14 @@ class LibraryService:
             nonlocal done
             done += count
 
-        checked = []
-        for path in paths:
+        async def check(path: Path) -> VerifiedFile:
             reading = asyncio.create_task(asyncio.to_thread(verify, path, advance))
-            while not reading.done():
-                await asyncio.wait([reading], timeout=REPORT_EVERY_S)
-                await reply.progress("verifying", done, file.size_bytes, "bytes", file=path.name)
-            checked.append(VerifiedFile(path=str(path), size_bytes=path.stat().st_size, verified=await reading))
+            verified = await reported(
+                reading, lambda: reply.progress("verifying", done, file.size_bytes, "bytes", file=path.name)
+            )
+            return VerifiedFile(path=str(path), size_bytes=path.stat().st_size, verified=verified)
+
+        checked = [await check(path) for path in paths]
         valid = all(it.verified is not False for it in checked)
         try:
             await asyncio.to_thread(self._detection.look_at, str(file.path))
@@ -162,10 +163,7 @@ class LibraryService:
         catalogue = await asyncio.to_thread(server.open)
         pulling = loop.run_in_executor(None, server.pull, catalogue, model.id, progress)
         try:
-            while not pulling.done():
-                await asyncio.wait([pulling], timeout=REPORT_EVERY_S)
-                await reply.progress("downloading", done, total, "bytes")
-            await pulling
+            await reported(pulling, lambda: reply.progress("downloading", done, total, "bytes"))
         finally:
             catalogue.close()
             pulling.add_done_callback(lambda it: it.cancelled() or it.exception())

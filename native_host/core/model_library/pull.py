@@ -21,12 +21,12 @@ from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.download import Download, DownloadCancelled, RemoteFile
 from native_host.core.model_library.hub_cache import HubCache
 from native_host.core.reply import Reply
+from native_host.core.reporting import reported
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 if TYPE_CHECKING:
     from tabagent_model import ModelFacts
 
-REPORT_EVERY_S = 0.2
 LOCK_POLL_S = 0.2
 SPARE_BYTES = 64 << 20
 SPARE_FRACTION = 0.05
@@ -124,11 +124,7 @@ class Puller:
     async def _watch(self, job: Job, reply: Reply) -> Path:
         job.watchers += 1
         try:
-            while not job.task.done():
-                await _report(job, reply)
-                await asyncio.wait([job.task], timeout=REPORT_EVERY_S)
-            await _report(job, reply)
-            return await job.task
+            return await reported(job.task, lambda: _report(job, reply))
         except DownloadCancelled:
             raise TabAgentError(ErrorCode.SHUTTING_DOWN, "TabAgent is shutting down; pull again to continue.") from None
         finally:
