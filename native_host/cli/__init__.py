@@ -1,6 +1,6 @@
-"""``tabagent``: the command line. A module per group of commands; each prints for a person, or JSON with ``--json``.
+"""``tabagent``: the command line. A module per command or family; each prints for a person, or JSON with ``--json``.
 
-Exit status: 0 done, 1 not done (the reason is on stderr), 2 wrong usage.
+Exit status, also in ``tabagent --help``: see ``exit_status``.
 """
 
 from native_host.cli.main import main

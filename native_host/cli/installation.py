@@ -58,7 +58,10 @@ def uninstall(browsers: Browsers = None, profile_dir: Profiles = None, json_outp
 
 
 def status(profile_dir: Profiles = None, json_output: Json = False) -> None:
-    """Show with which browsers the host is registered, and what is wrong. Exit status 1 where something is."""
+    """Show which browsers know the host.
+
+    Exit status 1 where something is wrong.
+    """
     with _errors(as_json=json_output):
         report = service.status(_paths(), profile_dirs=_absolute(profile_dir))
     _print(report, _status, as_json=json_output)

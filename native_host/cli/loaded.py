@@ -1,0 +1,141 @@
+"""``ps``, ``load``, ``unload``, ``stop``: what is in memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Annotated, Any
+
+import typer
+
+from native_host.cli.asking import ask, ask_if_running, follow
+from native_host.cli.completion import models as known_models
+from native_host.cli.options import (
+    AllowPickle,
+    ContextLength,
+    Device,
+    Dtype,
+    Engine,
+    GpuLayers,
+    Json,
+    KeepAlive,
+    Mlock,
+    Model,
+    load_options,
+    reference,
+)
+from native_host.cli.terminal import session
+from native_host.cli.words import duration, size
+from native_host.protocol.errors import ErrorCode, TabAgentError
+
+STOP_LIMIT_S = 15.0
+_HEADERS = ("NAME", "ENGINE", "STATE", "CONTEXT", "MEMORY", "REQUESTS", "UNLOADS IN")
+
+
+def ps(json_output: Json = False) -> None:
+    """Show the models that are loaded. Starts nothing."""
+    with session(as_json=json_output) as terminal:
+        result = ask_if_running(terminal, "status")
+        if terminal.as_json:
+            terminal.json(result or {"pid": None, "models": []})
+        elif result is None or not result["models"]:
+            terminal.note("No model is loaded." + ("" if result else " TabAgent is not running."))
+        else:
+            terminal.table(_HEADERS, map(_row, result["models"]))
+
+
+def load(
+    model: Model,
+    *,
+    engine: Engine = "auto",
+    context_length: ContextLength = None,
+    gpu_layers: GpuLayers = None,
+    mlock: Mlock = False,
+    device: Device = None,
+    dtype: Dtype = None,
+    keep_alive: KeepAlive = None,
+    allow_pickle: AllowPickle = False,
+    json_output: Json = False,
+) -> None:
+    """Load a model and keep it."""
+    options = load_options(
+        context_length=context_length,
+        gpu_layers=gpu_layers,
+        mlock=mlock,
+        device=device,
+        dtype=dtype,
+        keep_alive=keep_alive,
+        allow_pickle=allow_pickle,
+    )
+    with session(as_json=json_output, streams=True) as terminal:
+        result = follow(terminal, "load_model", model=reference(model), engine=engine, options=options)
+        if terminal.as_json:
+            return
+        for other in result["fallbacks"]:
+            terminal.note(f"{other['engine']} does not serve it: {other['code']}: {other['message']}", style="yellow")
+        how = "was loaded already" if result["already_loaded"] else f"loaded in {result['load_ms'] / 1000:.1f} s"
+        terminal.say(f"{result['model']} {how}, {result['engine']}, {result['context_length']:,} tokens of context")
+
+
+def unload(
+    model: Annotated[
+        str | None, typer.Argument(help="A loaded model.", autocompletion=known_models, show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Unload every model.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Unload a model, which gives its memory back. Answers that are under way end."""
+    if (model is None) != every:
+        raise typer.BadParameter("give a model, or --all", param_hint="MODEL")
+    with session(as_json=json_output, streams=every) as terminal:
+        status = ask_if_running(terminal, "status") if every else None
+        names = [str(model)] if model else [it["model"] for it in (status or {"models": []})["models"]]
+        for name in names:
+            result = ask(terminal, "unload_model", model=reference(name))
+            if terminal.as_json:
+                terminal.json(result, line=every)
+            else:
+                terminal.say(f"{result['model']} {'is unloaded' if result['unloaded'] else 'was not loaded'}")
+        if not names and not terminal.as_json:
+            terminal.note("No model is loaded.")
+
+
+def stop(json_output: Json = False) -> None:
+    """End the background process, and every model with it. The next command or panel starts it again."""
+    with session(as_json=json_output) as terminal:
+        status = ask_if_running(terminal, "status")
+        if status is not None:
+            _end(status["pid"])
+        if terminal.as_json:
+            terminal.json({"stopped": status is not None, "pid": status["pid"] if status else None})
+        else:
+            terminal.say("TabAgent has ended." if status else "TabAgent was not running.")
+
+
+def _end(pid: int) -> None:
+    """Ask the broker to end, and wait until it has."""
+    deadline = time.monotonic() + STOP_LIMIT_S
+    try:
+        os.kill(pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            os.kill(pid, 0)
+    except ProcessLookupError:
+        return
+    raise TabAgentError(
+        ErrorCode.BUSY, f"The background process {pid} is still ending its models. Try again, or kill it.", pid=pid
+    )
+
+
+def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    memory, context = model["memory_bytes"], model["context_length"]
+    return (
+        model["model"],
+        model["engine"],
+        model["state"],
+        f"{context:,}" if context else "",
+        size(memory) if memory else "",
+        str(model["active_requests"]),
+        "busy" if model["active_requests"] else duration(model["expires_in_s"]),
+    )

@@ -1,0 +1,81 @@
+"""``logs``: the end of the broker's log, and what is added to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from native_host.cli.options import Json
+from native_host.cli.terminal import Terminal, session
+
+LOOK_EVERY_S = 0.25
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) ([A-Z]+) ([\w.]+): (.*)")
+_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+
+
+def logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
+    crashes: Annotated[bool, typer.Option("--stderr", help="What the broker said outside its log.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Print where the log is, and nothing else.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Show the background process's log. Prompts and answers are not in it."""
+    with session(as_json=json_output, streams=True) as terminal:
+        file = terminal.settings.log_dir / ("broker.stderr" if crashes else "broker.log")
+        if path:
+            terminal.say(str(file))
+            return
+        for line in _last(file, lines):
+            _tell(terminal, line)
+        if follow:
+            for line in _added(file):
+                _tell(terminal, line)
+        elif not file.exists():
+            terminal.note(f"There is no log yet: {file}")
+
+
+def _tell(terminal: Terminal, line: str) -> None:
+    match = _LINE.fullmatch(line)
+    if terminal.as_json:
+        time_, level, logger, message = match.groups() if match else (None, None, None, line)
+        terminal.json({"time": time_, "level": level, "logger": logger, "message": message}, line=True)
+    else:
+        terminal.say(line, _STYLES.get(match[2], "") if match else "")
+
+
+def _last(file: Path, count: int) -> list[str]:
+    """The last lines, of the file that was rotated away too."""
+    kept: deque[str] = deque(maxlen=count)
+    for part in (file.with_name(f"{file.name}.1"), file):
+        if part.exists():
+            with part.open(encoding="utf-8", errors="replace") as opened:
+                kept.extend(line.rstrip("\n") for line in opened)
+    return list(kept)
+
+
+def _added(file: Path) -> Iterator[str]:
+    """Lines as they come; a file that was rotated is left for the new one."""
+    while not file.exists():
+        time.sleep(LOOK_EVERY_S)
+    opened = file.open(encoding="utf-8", errors="replace")
+    opened.seek(0, 2)
+    held = ""
+    while True:
+        while piece := opened.readline():
+            held += piece
+            if held.endswith("\n"):
+                yield held.rstrip("\n")
+                held = ""
+        if file.exists() and file.stat().st_ino != os.fstat(opened.fileno()).st_ino:
+            opened.close()
+            opened = file.open(encoding="utf-8", errors="replace")
+            continue
+        time.sleep(LOOK_EVERY_S)

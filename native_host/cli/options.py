@@ -1,0 +1,81 @@
+"""Options that several commands share, and how they become fields of a request."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from native_host.cli.completion import models as known_models
+
+_KEEP_ALIVE = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LIKE_A_PATH = (".", "/", "~")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: the protocol's own objects.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A name of tabagent list, a path, or a repository: org/repo, org/repo:Q4_K_M, hf.co/org/repo.",
+        autocompletion=known_models,
+        show_default=False,
+    ),
+]
+Engine = Annotated[str, typer.Option(help="auto, fallback (another where one fails), or an engine's name.")]
+ContextLength = Annotated[int | None, typer.Option(help="Tokens of room for prompt and answer.", show_default=False)]
+GpuLayers = Annotated[int | None, typer.Option(help="Layers to put on the graphics card.", show_default=False)]
+Mlock = Annotated[bool, typer.Option("--mlock", help="Keep the weights in memory.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or metal.", show_default=False)]
+Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.", show_default=False)]
+KeepAlive = Annotated[
+    str | None,
+    typer.Option(help="How long it stays loaded when idle: 10m, 2h, 0, or -1 for ever.", show_default=False),
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Read pickled weights, as data; nothing of them is run.")
+]
+
+
+def reference(text: str) -> str:
+    """A model as the broker takes it: it has another working directory, so paths become absolute."""
+    path = Path(text).expanduser()
+    return str(path.absolute()) if text.startswith(_LIKE_A_PATH) or path.is_file() else text
+
+
+def seconds(text: str) -> float:
+    """``--keep-alive`` in seconds.
+
+    Raises:
+        typer.BadParameter: it is no span of time.
+    """
+    if text in ("-1", "forever"):
+        return -1
+    match = _KEEP_ALIVE.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no time: give 90, 10m, 2h, 1d, 0 or -1", param_hint="--keep-alive")
+    return float(match[1]) * _SECONDS[match[2] or ""]
+
+
+def load_options(
+    *,
+    context_length: int | None = None,
+    gpu_layers: int | None = None,
+    mlock: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    keep_alive: str | None = None,
+    allow_pickle: bool = False,
+) -> dict[str, Any]:
+    """The ``options`` of a request; what was not given is left to its default."""
+    given = {
+        "context_length": context_length,
+        "gpu_layers": gpu_layers,
+        "mlock": mlock or None,
+        "device": device,
+        "dtype": dtype,
+        "keep_alive": None if keep_alive is None else seconds(keep_alive),
+        "allow_pickle": allow_pickle or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
