@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 Action = Literal["generate", "chat", "tokenize", "embed", "rerank", "infer"]
 TEXT_ACTIONS: tuple[Action, ...] = ("generate", "chat", "tokenize")
 """What a language model does."""
@@ -20,6 +20,8 @@ LoadProgress = Callable[[float], None]
 """Called with the fraction of the model that is read, 0 to 1."""
 PullProgress = Callable[[int, int], None]
 """Called with the bytes that are there, and in all."""
+Message = Mapping[str, Any]
+"""A turn as PROTOCOL.md's ``chat`` has it: ``role``, ``content`` (text or parts), ``tool_calls``, ``tool_call_id``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,18 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What an answer must match: a JSON schema (as JSON), a regular expression, llama.cpp's GBNF, llguidance's Lark."""
+    """What an answer must match: a JSON schema (as JSON), a regular expression, llama.cpp's GBNF, llguidance's Lark.
 
-    kind: Literal["json_schema", "regex", "gbnf", "lark"]
+    ``llguidance``: a grammar that is compiled already, as JSON.
+    """
+
+    kind: Literal["json_schema", "regex", "gbnf", "lark", "llguidance"]
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are chosen and when to end. Ranges: PROTOCOL.md."""
+    """How tokens are chosen and when to end. Ranges: PROTOCOL.md. ``logprobs``: so many alternatives for each token."""
 
     max_tokens: int
     temperature: float
@@ -137,11 +142,62 @@ class Sampling:
     seed: int | None
     stop: tuple[str, ...]
     constraint: Constraint | None = None
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What to answer. ``tools`` are OpenAI's; none are offered with ``tool_choice`` ``none``.
+
+    ``required``: the answer calls one of them, several only with ``parallel_tool_calls``. ``thinking``: whether a model
+    that can should think first; None leaves it to its template.
+    """
+
+    messages: Sequence[Message]
+    tools: Sequence[Mapping[str, Any]] = ()
+    tool_choice: Literal["none", "auto", "required"] = "none"
+    parallel_tool_calls: bool = True
+    thinking: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model wants made; ``arguments`` is JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's text, bytes, and natural logarithm of its probability in the model's own distribution.
+
+    ``top``: the likeliest at its place, in that order, without ``top`` of their own.
+    """
+
+    text: str
+    data: bytes
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What an answer grows by. Texts are whole code points; calls come whole.
+
+    ``logprobs`` are of the tokens since the last delta, of thoughts and calls too; text may lag behind its tokens.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished answer. Times are milliseconds."""
+    """A finished answer, whole. Times are milliseconds."""
 
     text: str
     finish_reason: FinishReason
@@ -152,6 +208,8 @@ class Completion:
     prefill_ms: float
     decode_ms: float
     time_to_first_token_ms: float
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +227,12 @@ class Progress:
 
 
 class TextStream(Protocol):
-    """An answer as it comes: iterate for pieces of text (whole code points), then read ``completion``.
+    """An answer as it comes: iterate for what it grows by, then read ``completion``.
 
     ``cancel`` may be called from any thread and ends the iteration with ``GenerationCancelled``.
     """
 
-    def __iter__(self) -> Iterator[str]: ...
+    def __iter__(self) -> Iterator[Delta]: ...
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -220,7 +278,7 @@ class TextEngine(Engine, Protocol):
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text; special tokens in it are not parsed."""
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation through the model's own chat template. Content never becomes a control token."""
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:

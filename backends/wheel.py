@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import tabagent_model
 
-from backends import chat_prompt
-from backends.contract import Completion, EngineError, GenerationCancelled, ModelInfo, Progress, Sampling, TextStream
-from backends.template_process import TemplateProcess
+from backends.contract import (
+    Completion,
+    Conversation,
+    Delta,
+    EngineError,
+    GenerationCancelled,
+    ModelInfo,
+    Progress,
+    Sampling,
+    TextStream,
+)
+from backends.conversation.dialogue import Dialogue
+from backends.conversation.prompt import SpecialTokens
+from backends.conversation.template_process import TemplateProcess
 
 _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
     (tabagent_model.ModelNotFound, "model_not_found"),
@@ -35,13 +46,14 @@ class WheelText:
     def __init__(self, model: WheelModel) -> None:
         self._model = model
         self._template: TemplateProcess | None = None
-        self._special_tokens = chat_prompt.SpecialTokens(())
+        self._dialogue: Dialogue | None = None
 
     def _model_loaded(self, **details: str | int) -> ModelInfo:
         """What is loaded; ``details`` are the engine's own facts."""
         model = self._model
-        self._template = _start_template(model)
-        self._special_tokens = chat_prompt.SpecialTokens(model.special_tokens())
+        if source := model.chat_template:
+            self._template = _start_template(model, source)
+            self._dialogue = Dialogue(source, self._template, SpecialTokens(model.special_tokens()))
         return ModelInfo(
             architecture=model.architecture,
             context_length=model.context_length,
@@ -59,17 +71,18 @@ class WheelText:
             tokens = self._model.tokenize(prompt, add_special=True)
         return self._stream(tokens or [max(self._model.token_bos, 0)], sampling, coalesce_ms)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        if self._template is None:
+        if self._dialogue is None:
             raise EngineError("template_error", "This model carries no chat template; use generate.")
+        prepared = self._dialogue.prepare(conversation, sampling)
         tokens = []
-        for piece in chat_prompt.build(messages, self._template, self._special_tokens):
+        for piece in prepared.pieces:
             tokens += self._model.tokenize(piece.text, parse_special=piece.parse_special)
         bos = self._model.token_bos
         if self._model.should_add_bos and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return self._stream(tokens, sampling, coalesce_ms)
+        return prepared.answer(self._stream(tokens, prepared.sampling, coalesce_ms))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -105,9 +118,10 @@ class WheelStream:
     def __init__(self, stream: tabagent_model.TokenStream) -> None:
         self._stream = stream
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Delta]:
         with errors_mapped():
-            yield from self._stream
+            for text in self._stream:
+                yield Delta(text)
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -156,9 +170,6 @@ def _engine_error(error: tabagent_model.ModelError) -> EngineError:
     return EngineError(code, str(error), **details)
 
 
-def _start_template(model: WheelModel) -> TemplateProcess | None:
-    source = model.chat_template
-    if source is None:
-        return None
+def _start_template(model: WheelModel, source: str) -> TemplateProcess:
     bos, eos = (model.token_text(token) if token >= 0 else "" for token in (model.token_bos, model.token_eos))
     return TemplateProcess(source, {"add_generation_prompt": True, "bos_token": bos, "eos_token": eos})

@@ -13,9 +13,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from backends.answer_events import delta_fields, result_fields
 from backends.contract import (
-    Completion,
     Constraint,
+    Conversation,
     Engine,
     EngineError,
     GenerationCancelled,
@@ -29,7 +30,6 @@ from backends.network_guard import leave_network
 from backends.process_guard import die_with_parent, prefer_as_oom_victim, sleep_when_idle, take_stdout
 from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
-from native_host.protocol import strict_json
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
 from native_host.protocol.errors import ErrorCode, LocalProtocolError, TabAgentError
 from native_host.protocol.framing import MAX_FRAME_TO_HOST, EndOfStream, Signal
@@ -143,8 +143,10 @@ class Worker:
             case "infer":
                 return {"output": engine.infer(message["inputs"], message["parameters"])}
         sampling = _sampling(message["sampling"])
-        content = message["prompt" if request.action == "generate" else "messages"]
-        stream = getattr(engine, request.action)(content, sampling, message["coalesce_ms"])
+        if request.action == "generate":
+            stream = engine.generate(message["prompt"], sampling, message["coalesce_ms"])
+        else:
+            stream = engine.chat(Conversation(**message["conversation"]), sampling, message["coalesce_ms"])
         return self._stream(request.id, stream, controls)
 
     def _load(self, request: Request) -> dict[str, Any]:
@@ -165,11 +167,13 @@ class Worker:
     def _stream(self, request_id: RequestId, stream: TextStream, controls: Controls) -> dict[str, Any]:
         with ProgressReporter(stream, lambda *progress: self._progress(request_id, *progress)) as reporter:
             controls.attach(stream)
-            for text in stream:
+            calls = 0
+            for delta in stream:
                 reporter.first_token_seen()
-                self._send({"id": request_id, "event": "token", "text": strict_json.clean(text)})
+                self._send({"id": request_id, "event": "token", **delta_fields(delta, calls)})
+                calls += len(delta.tool_calls)
                 controls.wait_while_paused()
-        return _result(stream.completion)
+        return result_fields(stream.completion)
 
     def _progress(self, request_id: RequestId, stage: str, done: int, total: int, unit: str) -> None:
         self._send({"id": request_id, "event": "progress", "stage": stage, "done": done, "total": total, "unit": unit})
@@ -225,29 +229,6 @@ def _sampling(fields: dict[str, Any]) -> Sampling:
 def _error_event(code: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
     known = code if code in set(ErrorCode) else "generation_failed"
     return TabAgentError(ErrorCode(known), message, **details).as_event(None)
-
-
-def _result(completion: Completion) -> dict[str, Any]:
-    decode_s, prefill_s = completion.decode_ms / 1000, completion.prefill_ms / 1000
-    evaluated = completion.prompt_tokens - completion.cached_tokens
-    return {
-        "text": strict_json.clean(completion.text),
-        "finish_reason": completion.finish_reason,
-        "usage": {
-            "prompt_tokens": completion.prompt_tokens,
-            "completion_tokens": completion.completion_tokens,
-            "total_tokens": completion.prompt_tokens + completion.completion_tokens,
-            "cached_tokens": completion.cached_tokens,
-        },
-        "timings": {
-            "queue_ms": completion.queue_ms,
-            "prefill_ms": completion.prefill_ms,
-            "decode_ms": completion.decode_ms,
-            "time_to_first_token_ms": completion.time_to_first_token_ms,
-            "prefill_tokens_per_second": evaluated / prefill_s if prefill_s > 0 else 0.0,
-            "decode_tokens_per_second": (completion.completion_tokens - 1) / decode_s if decode_s > 0 else 0.0,
-        },
-    }
 
 
 if __name__ == "__main__":

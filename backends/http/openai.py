@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from backends.contract import Embeddings, Sampling, TextStream
+from backends.contract import Constraint, Conversation, Embeddings, Sampling, TextStream
 from backends.http.answer import Answer, Counts
 from backends.http.client import ServerClient, parse
 from backends.http.lines import event_data
+from backends.http.openai_choice import CallParts, piece_of
 from backends.text.control import Control
 from backends.text.stream import Piece, Pieces
 
 _END = "[DONE]"
-_THOUGHTS = ("reasoning_content", "reasoning")
 
 
 def api_base(url: str) -> tuple[str, str]:
@@ -41,6 +41,32 @@ def standard_sampling(sampling: Sampling) -> dict[str, Any]:
     if sampling.stop:
         body["stop"] = list(sampling.stop)
     return body
+
+
+def _conversation(conversation: Conversation) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": [dict(message) for message in conversation.messages]}
+    if conversation.tools and conversation.tool_choice != "none":
+        body["tools"] = [dict(tool) for tool in conversation.tools]
+        body["tool_choice"] = conversation.tool_choice
+        if not conversation.parallel_tool_calls:
+            body["parallel_tool_calls"] = False
+    if conversation.thinking is not None:
+        body["chat_template_kwargs"] = {"enable_thinking": conversation.thinking}
+    return body
+
+
+def _form(constraint: Constraint | None) -> dict[str, Any]:
+    """A JSON schema as OpenAI takes it; the broker asks for nothing else."""
+    if constraint is None:
+        return {}
+    schema = {"name": "answer", "schema": json.loads(constraint.value), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _logprobs(alternatives: int | None, *, is_chat: bool) -> dict[str, Any]:
+    if alternatives is None:
+        return {}
+    return {"logprobs": True, "top_logprobs": alternatives} if is_chat else {"logprobs": alternatives}
 
 
 def entries(answer: Mapping[str, Any], client: ServerClient, name: str = "data") -> list[dict[str, Any]]:
@@ -72,9 +98,9 @@ class OpenAIEngine:
         """Continue plain text; what a control token in it means is up to the server."""
         return self._answer("/completions", {"prompt": prompt}, sampling, coalesce_ms)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation through the server's template."""
-        return self._answer("/chat/completions", {"messages": [dict(it) for it in messages]}, sampling, coalesce_ms)
+        return self._answer("/chat/completions", _conversation(conversation), sampling, coalesce_ms)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
@@ -95,13 +121,19 @@ class OpenAIEngine:
 
     def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling, coalesce_ms: float) -> Answer:
         client, base, model = self._target
-        how = {**self._sampling(sampling), "stream": True, "stream_options": {"include_usage": True}}
+        how = {
+            **self._sampling(sampling),
+            **_form(sampling.constraint),
+            **_logprobs(sampling.logprobs, is_chat="messages" in content),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         body = {"model": model, **content, **how}
         return Answer(lambda *watch: _pieces(client, f"{base}{path}", body, *watch), sampling, coalesce_ms)
 
 
 def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:
-    ended = False
+    ended, calls = False, CallParts()
     for chunk in _chunks(client, event_data(client.lines(path, body, control))):
         if chunk.get("error"):
             raise client.errors.reported(chunk["error"])
@@ -112,11 +144,14 @@ def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: C
             continue
         if choice.get("finish_reason"):
             ended, control.finish = True, "length" if choice["finish_reason"] == "length" else "stop"
-        piece = _piece(choice)
+        piece = piece_of(choice, calls)
         if piece is not None:
             yield piece
     if not ended:
         raise client.errors.cut()
+    if found := calls.whole():
+        control.finish = "tool_calls" if control.finish == "stop" else control.finish
+        yield Piece(tokens=0, tool_calls=found)
 
 
 def _chunks(client: ServerClient, events: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -144,17 +179,6 @@ def unit_vectors(found: Sequence[Any], count: int, client: ServerClient) -> list
     if len(vectors) != count or not all(map(math.isfinite, (x for vector in vectors for x in vector))):
         raise client.errors.nonsense(json.dumps(found), f"{count} vectors")
     return vectors
-
-
-def _piece(choice: Mapping[str, Any]) -> Piece | None:
-    """What a chunk adds. Thoughts are tokens without text; a chunk with neither adds nothing."""
-    delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        text = choice.get("text")
-        return Piece(text) if isinstance(text, str) and text else None
-    if isinstance(content := delta.get("content"), str) and content:
-        return Piece(content)
-    return Piece("") if any(delta.get(name) for name in _THOUGHTS) else None
 
 
 def _take_usage(usage: Any, counts: Counts) -> None:

@@ -23,7 +23,7 @@ DESCRIPTOR = EngineDescriptor(
     engine="backends.litert.engine:LitertEngine",
     formats=("litertlm", "task", "tflite"),
     tasks=("text-generation", *_GRAPHS),
-    capabilities=("streaming", "cancel", "seed", "stop", "tokenize", "infer"),
+    capabilities=("streaming", "cancel", "seed", "stop", "tools", "tokenize", "infer"),
     requires=("litert_lm", "ai_edge_litert"),
     install_hint="uv pip install 'tabagent[litert]'",
 )

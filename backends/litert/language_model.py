@@ -16,15 +16,17 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import litert_lm
 
-from backends import chat_prompt
-from backends.contract import TEXT_ACTIONS, EngineError, LoadRequest, ModelInfo, Sampling, TextStream
+from backends.contract import TEXT_ACTIONS, Conversation, EngineError, LoadRequest, ModelInfo, Sampling, TextStream
+from backends.conversation.answer import Answer
+from backends.conversation.dialogue import Dialogue
+from backends.conversation.prompt import Variables
 from backends.derived_models import derived
 from backends.litert.vocabulary import Part, Vocabulary
 from backends.text.control import Control, Slots
@@ -47,8 +49,9 @@ class LanguageModel:
         self._context_length = min(wanted, self._trained)
         self._engine = _open(request, self._context_length)
         self._vocabulary = Vocabulary(self._engine)
-        self._template = RuntimeTemplate(self._engine)
-        self._has_template = self._template.exists()
+        template = RuntimeTemplate(self._engine)
+        self._has_template = template.exists()
+        self._dialogue = Dialogue("", template, self._vocabulary.special, grammars=False)
         self._slots = Slots(1)
 
     def info(self) -> ModelInfo:
@@ -69,11 +72,12 @@ class LanguageModel:
         """Continue plain text; the runtime puts BOS before it where the model wants one."""
         return self._stream(lambda: self._continued(prompt), sampling, coalesce_ms)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
         if not self._has_template:
             raise EngineError("template_error", "This model carries no chat template; use generate.")
-        return self._stream(lambda: self._rendered(messages), sampling, coalesce_ms)
+        stream = self._stream(lambda: self._rendered(conversation), sampling, coalesce_ms)
+        return Answer(stream, self._dialogue.splitter(conversation))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -86,9 +90,8 @@ class LanguageModel:
     def _continued(self, prompt: str) -> list[str]:
         return self._vocabulary.plain(prompt) or [self._vocabulary.beginning()]
 
-    def _rendered(self, messages: Sequence[Mapping[str, str]]) -> list[str]:
-        pieces = chat_prompt.build(messages, self._template, self._vocabulary.special)
-        return self._vocabulary.rendered(pieces)
+    def _rendered(self, conversation: Conversation) -> list[str]:
+        return self._vocabulary.rendered(self._dialogue.pieces(conversation))
 
     def _stream(self, prompt: Callable[[], list[str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
         """``prompt`` is asked for its texts when its turn has come: rendering waits for an answer that is written."""
@@ -149,20 +152,20 @@ class RuntimeTemplate:
     def exists(self) -> bool:
         """Whether the model has a template: it makes more of a message than the message."""
         try:
-            (text,) = self.render([{"role": "user", "content": "Hi"}])
+            (text,) = self.render({"messages": [{"role": "user", "content": "Hi"}]})
         except EngineError:
             return False
         return len(text) > len("Hi")
 
-    def render(self, *conversations: Sequence[chat_prompt.Message]) -> list[str]:
+    def render(self, *conversations: Variables) -> list[str]:
         """Each conversation as text.
 
         Raises:
             EngineError: ``template_error``.
         """
-        return [self._render([dict(message) for message in messages]) for messages in conversations]
+        return [self._render(conversation["messages"]) for conversation in conversations]
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
+    def _render(self, messages: list[dict[str, Any]]) -> str:
         try:
             with self._engine.create_conversation(messages=messages[:-1]) as conversation:
                 text: str = conversation.render_message_to_string(messages[-1])

@@ -7,11 +7,11 @@ one is given character by character.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from backends import chat_prompt
 from backends.contract import EngineError
+from backends.conversation.prompt import Piece, SpecialTokens, Variables, build
 
 CHUNK = 256
 """Tokens evaluated between two looks at whether the request was cancelled."""
@@ -47,7 +47,7 @@ class Vocabulary:
             if _LOOKS_SPECIAL.fullmatch(text):
                 special.append(text)
         self._bos_text = self._text(self._bos) if self._bos is not None else ""
-        self.special = chat_prompt.SpecialTokens([*special, self._bos_text])
+        self.special = SpecialTokens([*special, self._bos_text])
 
     def encode(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids; ``add_special``: with the model's BOS."""
@@ -57,9 +57,9 @@ class Vocabulary:
 
     def plain(self, text: str) -> list[str]:
         """Text in which nothing is a control token, in pieces."""
-        return self._unforged(chat_prompt.build([{"content": text}], _Contents(), self.special))
+        return self._unforged(build({"content": text}, _Contents(), self.special))
 
-    def rendered(self, pieces: Sequence[chat_prompt.Piece]) -> list[str]:
+    def rendered(self, pieces: Sequence[Piece]) -> list[str]:
         """A rendered conversation in pieces, without the BOS that the runtime puts before it."""
         texts = self._unforged(pieces)
         if texts and self._bos_text and pieces[0].parse_special:
@@ -100,7 +100,7 @@ class Vocabulary:
                 return
         yield text, len(tokens)
 
-    def _unforged(self, pieces: Iterable[chat_prompt.Piece]) -> list[str]:
+    def _unforged(self, pieces: Iterable[Piece]) -> list[str]:
         texts: list[str] = []
         for piece in pieces:
             text = _clean(piece.text)
@@ -119,8 +119,8 @@ class Vocabulary:
 class _Contents:
     """Renders a conversation as its contents alone."""
 
-    def render(self, *conversations: Sequence[Mapping[str, str]]) -> list[str]:
-        return ["".join(message["content"] for message in messages) for messages in conversations]
+    def render(self, *conversations: Variables) -> list[str]:
+        return [conversation["content"] for conversation in conversations]
 
 
 def _clean(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.contract import (
     Action,
+    Conversation,
     Embeddings,
     EngineError,
     LoadProgress,
@@ -24,8 +25,9 @@ from backends.http.answer import Answer, Counts
 from backends.http.client import ServerClient
 from backends.http.openai import entries, unit_vectors
 from backends.ollama.catalogue import events
+from backends.ollama.messages import conversation_body, piece_of
 from backends.text.control import Control
-from backends.text.stream import Piece, Pieces
+from backends.text.stream import Pieces
 
 _DEFAULT_CONTEXT = 4096
 """Ollama's own, where it does not say what it took."""
@@ -81,9 +83,9 @@ class OllamaEngine:
         """Continue plain text, without the model's template."""
         return self._answer("/api/generate", {"prompt": prompt, "raw": True}, sampling, coalesce_ms)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation through Ollama's template."""
-        return self._answer("/api/chat", {"messages": [dict(it) for it in messages]}, sampling, coalesce_ms)
+        return self._answer("/api/chat", conversation_body(conversation), sampling, coalesce_ms)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
@@ -121,20 +123,20 @@ class OllamaEngine:
         }
         if sampling.seed is not None:
             options["seed"] = sampling.seed
-        body = {"model": self._model, **content, **_WHOLE, "stream": True, "options": options}
+        form = {"format": json.loads(sampling.constraint.value)} if sampling.constraint else {}
+        body = {"model": self._model, **content, **form, **_WHOLE, "stream": True, "options": options}
         return Answer(lambda *watch: self._pieces(path, body, *watch), sampling, coalesce_ms)
 
     def _pieces(self, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:
+        has_called = False
         for event in events(self._client, path, body, control):
-            message = event.get("message")
-            said = message if isinstance(message, dict) else event
-            text = said.get("content") or said.get("response")
-            if isinstance(text, str) and text:
-                yield Piece(text)
-            elif said.get("thinking"):
-                yield Piece("")
+            piece = piece_of(event)
+            if piece is not None:
+                has_called = has_called or bool(piece.tool_calls)
+                yield piece
             if event.get("done"):
-                control.finish = "length" if event.get("done_reason") == "length" else "stop"
+                is_cut = event.get("done_reason") == "length"
+                control.finish = "length" if is_cut else "tool_calls" if has_called else "stop"
                 counts.take(event.get("prompt_eval_count"), event.get("eval_count"))
                 return
         raise self._client.errors.cut()

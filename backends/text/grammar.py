@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
-from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
 from llguidance.numpy import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask
 from numpy.typing import NDArray
 
 from backends.contract import Constraint, EngineError
+from backends.grammar import compiled, unusable
 from backends.text.tokenizer import FolderTokenizer
 
 
@@ -27,14 +27,14 @@ class Grammars:
         Raises:
             EngineError: ``bad_param`` with what is wrong with it.
         """
-        try:
-            grammar = _compiled(constraint)
-        except (ValueError, GbnfToLarkError) as error:
-            raise _bad(constraint, str(error)) from error
-        matcher = LLMatcher(self._vocabulary, grammar, log_level=0)
+        matcher = LLMatcher(self._vocabulary, compiled(constraint), log_level=0)
         if matcher.is_error():
-            raise _bad(constraint, matcher.get_error())
+            raise unusable(constraint, matcher.get_error())
         return Matcher(matcher, self._vocabulary.vocab_size)
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for, perhaps a part of a character."""
+        return bytes(self._vocabulary.decode_bytes([token]))
 
     @cached_property
     def _vocabulary(self) -> LLTokenizer:
@@ -64,21 +64,3 @@ class Matcher:
         if self._matcher.is_error():
             raise EngineError("generation_failed", f"The grammar lost its way: {self._matcher.get_error()}")
         return bool(self._matcher.is_stopped())
-
-
-def _compiled(constraint: Constraint) -> str:
-    match constraint.kind:
-        case "json_schema":
-            return str(LLMatcher.grammar_from_json_schema(constraint.value))
-        case "regex":
-            return str(LLMatcher.grammar_from_regex(constraint.value))
-        case "gbnf":
-            return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.value)))
-        case "lark":
-            return str(LLMatcher.grammar_from_lark(constraint.value))
-
-
-def _bad(constraint: Constraint, reason: str) -> EngineError:
-    path = "options.response_format" if constraint.kind == "json_schema" else "options.grammar"
-    first = reason.strip().split("\n")[0][:500]
-    return EngineError("bad_param", f"{path} is not a {constraint.kind} that can be kept to: {first}", path=path)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.contract import Sampling, TextStream
+from backends.contract import Conversation, Sampling, TextStream
 from backends.text.control import Control, Slots
 from backends.text.grammar import Grammars
 from backends.text.limits import refuse_overflow
+from backends.text.logprobs import Logprobs
 from backends.text.sampler import Sampler
 from backends.text.stream import Generation, Piece, Pieces
 from backends.text.tokenizer import FolderTokenizer
@@ -44,9 +45,11 @@ class LanguageModel:
         tokens = self._tokenizer.encode(prompt, add_special=True) or self._tokenizer.beginning
         return self._stream(tokens, sampling, coalesce_ms)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        return self._stream(self._tokenizer.conversation(messages), sampling, coalesce_ms)
+        prepared = self._tokenizer.conversation(conversation, sampling)
+        prompt = self._tokenizer.tokens(prepared.pieces)
+        return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -66,6 +69,7 @@ class LanguageModel:
         sequence, sampler, decoder = self._begin(most), Sampler(sampling), self._tokenizer.decoder()
         tokens = list(prompt)
         grammar = self._grammars.matcher(sampling.constraint) if sampling.constraint else None
+        logprobs = Logprobs(self._grammars.token_bytes, sampling.logprobs)
         logits = np.empty(0, np.float32)
         for start in range(0, len(prompt), CHUNK):
             logits = sequence.evaluate(prompt[start : start + CHUNK])
@@ -75,7 +79,7 @@ class LanguageModel:
             if token in self._tokenizer.end_tokens:
                 return
             tokens.append(token)
-            yield Piece(decoder.push(token))
+            yield Piece(decoder.push(token), logprobs=logprobs.of(token, logits))
             if grammar and grammar.ends_after(token):
                 return
             if len(tokens) >= self.context_length:

@@ -7,16 +7,19 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from backends.contract import Completion, FinishReason, Progress, Sampling
+from backends.contract import Completion, Delta, FinishReason, Progress, Sampling, TokenLogprob, ToolCall
 from backends.text.control import Control, Slots
 from backends.text.stop_sequences import StopSequences
 
 
 class Piece(NamedTuple):
-    """Text of so many tokens; a token may have no text yet."""
+    """Text of so many tokens; a token may have no text yet. Thoughts and calls come from servers, which tell them."""
 
-    text: str
+    text: str = ""
     tokens: int = 1
+    logprobs: tuple[TokenLogprob, ...] = ()
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 Pieces = Generator[Piece, None, None]
@@ -43,35 +46,35 @@ class Generation:
         self._sampling = sampling
         self._coalesce_s = coalesce_ms / 1000
         self._stops = StopSequences(sampling.stop)
-        self._text: list[str] = []
+        self._shown: list[Delta] = []
         self._tokens = 0
         self._finish: FinishReason = "stop"
         self._asked = self._began = self._first = self._ended = time.monotonic()
         self.cached_tokens = 0
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Delta]:
         with self._slots.one(self._control):
             self._began = self._first = time.monotonic()
-            waiting, shown = "", float("-inf")
-            for text in self._shown():
-                waiting += text
-                if waiting and time.monotonic() - shown >= self._coalesce_s:
-                    self._text.append(waiting)
+            waiting, shown = Delta(), float("-inf")
+            for delta in self._deltas():
+                waiting = _joined(waiting, delta)
+                if waiting != Delta() and time.monotonic() - shown >= self._coalesce_s:
+                    self._shown.append(waiting)
                     yield waiting
-                    waiting, shown = "", time.monotonic()
-            if waiting:
-                self._text.append(waiting)
+                    waiting, shown = Delta(), time.monotonic()
+            if waiting != Delta():
+                self._shown.append(waiting)
                 yield waiting
             self._ended = time.monotonic()
 
-    def _shown(self) -> Iterator[str]:
-        """Text that belongs to the answer, until it ends for one reason or another."""
+    def _deltas(self) -> Iterator[Delta]:
+        """What belongs to the answer, until it ends for one reason or another."""
         with closing(self._source(self._control)) as pieces:
             for piece in pieces:
                 if not self._tokens:
                     self._first = time.monotonic()
                 self._tokens += piece.tokens
-                yield self._stops.push(piece.text)
+                yield Delta(self._stops.push(piece.text), piece.reasoning, piece.tool_calls, piece.logprobs)
                 if self._stops.hit:
                     return
                 if self._tokens >= self._sampling.max_tokens:
@@ -80,7 +83,7 @@ class Generation:
                 self._control.check()
             else:
                 self._finish = self._control.finish
-        yield self._stops.flush()
+        yield Delta(self._stops.flush())
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -95,7 +98,7 @@ class Generation:
     def completion(self) -> Completion:
         """The whole answer."""
         return Completion(
-            text="".join(self._text),
+            text="".join(delta.text for delta in self._shown),
             finish_reason=self._finish,
             prompt_tokens=self._control.prompt_tokens,
             completion_tokens=self._tokens,
@@ -104,4 +107,15 @@ class Generation:
             prefill_ms=(self._first - self._began) * 1000,
             decode_ms=(self._ended - self._first) * 1000,
             time_to_first_token_ms=(self._first - self._asked) * 1000,
+            reasoning="".join(delta.reasoning for delta in self._shown),
+            tool_calls=tuple(call for delta in self._shown for call in delta.tool_calls),
         )
+
+
+def _joined(one: Delta, other: Delta) -> Delta:
+    return Delta(
+        one.text + other.text,
+        one.reasoning + other.reasoning,
+        one.tool_calls + other.tool_calls,
+        one.logprobs + other.logprobs,
+    )

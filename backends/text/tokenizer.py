@@ -11,9 +11,10 @@ from typing import Any
 from tokenizers import Encoding, Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from backends import chat_prompt
-from backends.contract import EngineError
-from backends.template_process import TemplateProcess
+from backends.contract import Conversation, EngineError, Sampling
+from backends.conversation.dialogue import Dialogue, Prepared
+from backends.conversation.prompt import Piece, SpecialTokens
+from backends.conversation.template_process import TemplateProcess
 
 
 class FolderTokenizer:
@@ -36,9 +37,11 @@ class FolderTokenizer:
         added = self._tokenizer.get_added_tokens_decoder()
         self._special_ids = {number for number, token in added.items() if token.special}
         self._plain = _without_added_tokens(self._tokenizer)
-        self._special_tokens = chat_prompt.SpecialTokens([token.content for token in added.values()])
+        special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
-        self._template = self._start_template(config)
+        source = self._template_source(config)
+        self._template = _start_template(source, config) if source else None
+        self._dialogue = Dialogue(source, self._template, special) if self._template else None
         ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
         self.end_tokens = frozenset(
             number for number in (*self._configured(), *map(self._id, ends), *end_tokens) if number is not None
@@ -49,7 +52,7 @@ class FolderTokenizer:
     @property
     def has_chat_template(self) -> bool:
         """Whether it can make prompts of conversations."""
-        return self._template is not None
+        return self._dialogue is not None
 
     @property
     def vocab_size(self) -> int:
@@ -80,18 +83,19 @@ class FolderTokenizer:
         )
         return [self._tokenizer.post_process(text, pair) for text, pair in encoded]
 
-    def conversation(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """The prompt for a conversation.
+    def conversation(self, conversation: Conversation, sampling: Sampling) -> Prepared:
+        """A conversation's prompt, and what goes with it; ``tokens`` makes tokens of its pieces.
 
         Raises:
-            EngineError: ``template_error``, ``template_timeout``.
+            EngineError: what ``Dialogue.prepare`` raises; ``template_error`` where there is no template.
         """
-        if self._template is None:
+        if self._dialogue is None:
             raise EngineError("template_error", "This model carries no chat template; use generate.")
-        ids: list[int] = []
-        for piece in chat_prompt.build(messages, self._template, self._special_tokens):
-            ids += self.encode(piece.text, special=piece.parse_special)
-        return ids
+        return self._dialogue.prepare(conversation, sampling)
+
+    def tokens(self, pieces: Iterable[Piece]) -> list[int]:
+        """The tokens of a prompt."""
+        return [token for piece in pieces for token in self.encode(piece.text, special=piece.parse_special)]
 
     def as_json(self) -> str:
         """The tokenizer as ``tokenizer.json`` has it."""
@@ -127,14 +131,11 @@ class FolderTokenizer:
             found = self.read_json(name).get("eos_token_id")
             yield from found if isinstance(found, list) else [found] if isinstance(found, int) else []
 
-    def _start_template(self, config: Mapping[str, Any]) -> TemplateProcess | None:
+    def _template_source(self, config: Mapping[str, Any]) -> str:
         source = self._read_template() or config.get("chat_template")
         if isinstance(source, list):
             source = next((it["template"] for it in source if it.get("name") == "default"), None)
-        if not source:
-            return None
-        tokens = {name: _text(config.get(name) or "") for name in ("bos_token", "eos_token")}
-        return TemplateProcess(str(source), {"add_generation_prompt": True, **tokens})
+        return str(source or "")
 
     def _read_template(self) -> str | None:
         for folder in self._folders:
@@ -153,6 +154,11 @@ class Decoder:
     def push(self, token: int) -> str:
         """Text that is complete with this token."""
         return self._stream.step(self._tokenizer, token) or ""
+
+
+def _start_template(source: str, config: Mapping[str, Any]) -> TemplateProcess:
+    tokens = {name: _text(config.get(name) or "") for name in ("bos_token", "eos_token")}
+    return TemplateProcess(source, {"add_generation_prompt": True, **tokens})
 
 
 def _from_file(folders: Sequence[Path]) -> Tokenizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Reply(Protocol):
@@ -11,5 +11,5 @@ class Reply(Protocol):
     async def progress(self, stage: str, done: int, total: int, unit: str, **more: str | float | None) -> None:
         """Report work before the answer. ``more``: further fields of the event."""
 
-    async def token(self, text: str) -> None:
-        """Pass on a piece of the answer; waits while the other side does not read."""
+    async def token(self, text: str, **more: Any) -> None:
+        """Pass on a piece of the answer; waits while the other side does not read. ``more``: as for ``progress``."""

@@ -185,7 +185,7 @@ class SessionReply:
         self._session.send({**event, **more})
         await self._session.writable()
 
-    async def token(self, text: str) -> None:
+    async def token(self, text: str, **more: Any) -> None:
         """Send a ``token`` event and wait while the peer does not read."""
-        self._session.send({"id": self._id, "event": "token", "text": text})
+        self._session.send({"id": self._id, "event": "token", "text": text, **more})
         await self._session.writable()

@@ -179,7 +179,7 @@ def test_answers_match_a_schema_or_grammar(loaded: Loaded) -> None:
         return loaded.ask("chat", messages=asked, options={"max_tokens": 80, **options})
 
     schema = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
-    if "structured_output" not in ENGINES[loaded.engine].capabilities:
+    if "grammar" not in ENGINES[loaded.engine].capabilities:
         assert answer(response_format=schema)["error"]["code"] == "unsupported_task"
         return
     for seed in range(3):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from backends.chat_prompt import Piece
+from backends.conversation.prompt import Piece
 from backends.contract import EngineError
 from backends.litert.vocabulary import CHUNK, Vocabulary
 

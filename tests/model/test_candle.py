@@ -27,7 +27,7 @@ from tabagent_model import (
 )
 
 from backends.candle.engine import CandleEngine
-from backends.contract import LoadRequest, Sampling
+from backends.contract import Conversation, LoadRequest, Sampling
 from tests.weights import smollm2
 
 QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
@@ -55,18 +55,6 @@ PROMPTS = (
 )
 SURE = 0.01
 """llama.cpp keeps keys and values as half floats; logits nearer to each other than this can change places."""
-
-
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    return smollm2.safetensors()
-
-
-@pytest.fixture(scope="module")
-def candle(folder: Path) -> Iterator[CandleModel]:
-    with CandleModel() as model:
-        model.load(folder / "model.safetensors", device="cpu", context_length=2048)
-        yield model
 
 
 @pytest.fixture(scope="module")
@@ -264,8 +252,9 @@ def test_the_engine_turns_pickles_into_safetensors(tmp_path: Path) -> None:
         assert info.details["device"] == "cpu"
         assert list(tmp_path.glob("derived/*/model.safetensors"))
         sampling = Sampling(16, 0, 40, 1, 0, 1, None, ())
-        stream = engine.chat([{"role": "user", "content": "What is the capital of France?"}], sampling, 0)
-        assert "".join(stream) == stream.completion.text == "The capital of France is Paris."
+        conversation = Conversation([{"role": "user", "content": "What is the capital of France?"}])
+        stream = engine.chat(conversation, sampling, 0)
+        assert "".join(delta.text for delta in stream) == "The capital of France is Paris." == stream.completion.text
     finally:
         engine.close()
 

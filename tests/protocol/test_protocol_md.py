@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_options_and_their_defaults() -> None:
     own = set(GenerateOptions.model_fields) - set(LoadOptions.model_fields) - {"seed", "response_format", "grammar"}
     assert set(rows) == own
     for name in own:
-        assert str(GenerateOptions.model_fields[name].default) == rows[name].strip()
+        assert json.dumps(GenerateOptions.model_fields[name].default) == rows[name].strip()
 
 
 def test_limits() -> None:

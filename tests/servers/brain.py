@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tabagent_model
 
-from backends.contract import Completion, EngineError, LoadRequest, Sampling, TextStream
+from backends.contract import Completion, Conversation, Delta, EngineError, LoadRequest, Sampling, TextStream
 from backends.llama_cpp.engine import LlamaCppEngine
 from tests.weights import packages
 
@@ -25,8 +25,9 @@ class Script:
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         return Counting(len(prompt.split()), sampling, self.interval_s)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
-        return Counting(sum(len(it["content"].split()) for it in messages), sampling, self.interval_s)
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
+        words = sum(len(message["content"].split()) for message in conversation.messages)
+        return Counting(words, sampling, self.interval_s)
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         return [zlib.crc32(word.encode()) % 1000 for word in text.split()]
@@ -40,10 +41,10 @@ class Counting:
         self._count = min(sampling.max_tokens, 1000)
         self._interval_s = interval_s
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Delta]:
         for number in range(self._count):
             time.sleep(self._interval_s)
-            yield f"{number + 1} "
+            yield Delta(f"{number + 1} ")
 
     def cancel(self) -> None:
         """It is pulled by who reads it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from backends.contract import EngineError, Sampling, TextStream
+from backends.contract import Delta, EngineError, Sampling, TextStream
 from tests.servers.brain import embed
+from tests.servers.dialect import constraint, conversation, ollama_message
 from tests.servers.fake import Body, Handler, overflow
 from tests.servers.openai import FakeOpenAI
 
@@ -99,30 +101,31 @@ class FakeOllama(FakeOpenAI):
         handler.answer(200, {"model": body["model"], "response": "", "done": True, "done_reason": reason})
 
     def _chat_natively(self, handler: Handler, body: Body) -> None:
-        self._write(handler, body, lambda how: self.brain.chat(body["messages"], how, 0.0), _message)
+        self._write(handler, body, lambda how: self.brain.chat(conversation(body), how, 0.0), ollama_message)
 
     def _write(
         self,
         handler: Handler,
         body: Body,
         ask: Callable[[Sampling], TextStream],
-        shape: Callable[[str], Body],
+        shape: Callable[[Delta], Body],
     ) -> None:
         try:
-            stream = ask(_sampling(body.get("options", {})))
+            stream = ask(replace(_sampling(body.get("options", {})), constraint=constraint(body.get("format"))))
         except EngineError as error:  # as of 0.40: the words of the llama-server within
             handler.answer(400, {"error": json.dumps({"error": overflow(error)})})
             return
         handler.stream(self._lines(stream, shape, handler.fault.without_end), "application/x-ndjson")
 
-    def _lines(self, stream: TextStream, shape: Callable[[str], Body], without_end: bool) -> Iterator[bytes]:
+    def _lines(self, stream: TextStream, shape: Callable[[Delta], Body], without_end: bool) -> Iterator[bytes]:
         try:
-            for text in stream:
-                yield _line({**shape(text), "done": False})
+            for delta in stream:
+                yield _line({**shape(delta), "done": False})
             done = stream.completion
             counts = {"prompt_eval_count": done.prompt_tokens, "eval_count": done.completion_tokens}
             if not without_end:
-                yield _line({**shape(""), "done": True, "done_reason": done.finish_reason, **counts})
+                reason = "length" if done.finish_reason == "length" else "stop"
+                yield _line({**shape(Delta()), "done": True, "done_reason": reason, **counts})
         finally:
             stream.cancel()
 
@@ -166,12 +169,8 @@ def _sampling(options: Body) -> Sampling:
     )
 
 
-def _response(text: str) -> Body:
-    return {"response": text}
-
-
-def _message(text: str) -> Body:
-    return {"message": {"role": "assistant", "content": text}}
+def _response(delta: Delta) -> Body:
+    return {"response": delta.text}
 
 
 def _line(content: Body) -> bytes:

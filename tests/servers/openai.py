@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from backends.contract import EngineError, Sampling, TextStream
+from backends.contract import Delta, EngineError, Sampling, TextStream
 from tests.servers.brain import embed
+from tests.servers.dialect import constraint, conversation, openai_delta, openai_logprobs
 from tests.servers.fake import Body, FakeServer, Handler, overflow
 
 
@@ -24,6 +25,8 @@ def sampling(body: Body) -> Sampling:
         repeat_penalty=body.get("repeat_penalty", 1.0),
         seed=body.get("seed"),
         stop=tuple(body.get("stop", ())),
+        constraint=constraint(body.get("response_format", {}).get("json_schema", {}).get("schema")),
+        logprobs=body.get("top_logprobs", 0) if body.get("logprobs") else None,
     )
 
 
@@ -52,7 +55,7 @@ class FakeOpenAI(FakeServer):
         handler.answer(200, {"object": "list", "data": data})
 
     def _chat(self, handler: Handler, body: Body) -> None:
-        self._answer(handler, body, lambda how: self.brain.chat(body["messages"], how, 0.0), is_chat=True)
+        self._answer(handler, body, lambda how: self.brain.chat(conversation(body), how, 0.0), is_chat=True)
 
     def _complete(self, handler: Handler, body: Body) -> None:
         self._answer(handler, body, lambda how: self.brain.generate(body["prompt"], how, 0.0), is_chat=False)
@@ -72,17 +75,19 @@ class FakeOpenAI(FakeServer):
         return self.models
 
     def _events(self, stream: TextStream, without_end: bool, *, is_chat: bool) -> Iterator[bytes]:
-        def event(reason: str | None, text: str | None = None) -> bytes:
-            said = {} if text is None else {"content": text}
-            choice = {"delta": said} if is_chat else {"text": text or ""}
-            return _event({"choices": [{"index": 0, **choice, "finish_reason": reason}]})
+        calls = 0
+
+        def event(reason: str | None, delta: Delta) -> bytes:
+            choice = {"delta": openai_delta(delta, calls)} if is_chat else {"text": delta.text}
+            return _event({"choices": [{"index": 0, **choice, **openai_logprobs(delta), "finish_reason": reason}]})
 
         try:
             yield _event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}]})
-            for text in stream:
-                yield event(None, text)
+            for delta in stream:
+                yield event(None, delta)
+                calls += len(delta.tool_calls)
             done = stream.completion
-            yield event(done.finish_reason)
+            yield event(done.finish_reason, Delta())
             usage = {
                 "prompt_tokens": done.prompt_tokens,
                 "completion_tokens": done.completion_tokens,

@@ -105,15 +105,71 @@ export interface CancelRequest {
 /**
  * One turn. ``content`` is data: nothing in it is a control token.
  *
+ * ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ChatMessage".
  */
 export interface ChatMessage {
-  role: "system" | "user" | "assistant";
-  content: string;
+  role: "system" | "developer" | "user" | "assistant" | "tool";
+  content?: string | (TextPart | ImagePart)[] | null;
+  tool_calls?: ToolCall[] | null;
+  tool_call_id?: string | null;
+}
+/**
+ * A text among the parts of a message.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "TextPart".
+ */
+export interface TextPart {
+  type: "text";
+  text: string;
+}
+/**
+ * A picture among the parts of a message.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ImagePart".
+ */
+export interface ImagePart {
+  type: "image_url";
+  image_url: ImageUrl;
+}
+/**
+ * A picture as a ``data:`` URL.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ImageUrl".
+ */
+export interface ImageUrl {
+  url: string;
+}
+/**
+ * A call of a tool, which the answer to it names by ``id``.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ToolCall".
+ */
+export interface ToolCall {
+  id: string;
+  type?: "function";
+  function: FunctionCall;
+}
+/**
+ * What is called; ``arguments`` is a JSON object as text.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "FunctionCall".
+ */
+export interface FunctionCall {
+  name: string;
+  arguments: string;
 }
 /**
  * Answer a conversation, token by token.
+ *
+ * ``tool_choice`` is ``auto`` where there are tools. ``thinking``: whether a model that can should think first.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ChatRequest".
@@ -127,8 +183,58 @@ export interface ChatRequest {
    * @maxItems 1024
    */
   messages: ChatMessage[];
+  /**
+   * @maxItems 128
+   */
+  tools?: Tool[];
+  tool_choice?: ("none" | "auto" | "required") | ToolChoice;
+  parallel_tool_calls?: boolean;
+  thinking?: boolean | null;
   engine?: string;
   options?: GenerateOptions;
+}
+/**
+ * A tool; arguments always match its schema where the engine can see to it, strict or not.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Tool".
+ */
+export interface Tool {
+  type: "function";
+  function: FunctionDefinition;
+}
+/**
+ * A function that a model may call; ``parameters`` is the JSON schema of its arguments.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "FunctionDefinition".
+ */
+export interface FunctionDefinition {
+  name: string;
+  description?: string | null;
+  parameters?: {
+    [k: string]: JsonValue;
+  } | null;
+  strict?: boolean | null;
+}
+/**
+ * This tool is to be called.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ToolChoice".
+ */
+export interface ToolChoice {
+  type: "function";
+  function: ChosenFunction;
+}
+/**
+ * The name of a function.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ChosenFunction".
+ */
+export interface ChosenFunction {
+  name: string;
 }
 /**
  * How an answer is sampled, and how the model is loaded if it is not yet.
@@ -154,6 +260,8 @@ export interface GenerateOptions {
   stop?: string[];
   response_format?: ResponseFormat | null;
   grammar?: Grammar | null;
+  logprobs?: boolean;
+  top_logprobs?: number;
 }
 /**
  * What an answer looks like, as OpenAI has it.
@@ -280,6 +388,8 @@ export interface GenerateOptions1 {
   stop?: string[];
   response_format?: ResponseFormat | null;
   grammar?: Grammar | null;
+  logprobs?: boolean;
+  top_logprobs?: number;
 }
 /**
  * Continue a prompt, token by token.
@@ -319,6 +429,8 @@ export interface GenerateOptions2 {
   stop?: string[];
   response_format?: ResponseFormat | null;
   grammar?: Grammar | null;
+  logprobs?: boolean;
+  top_logprobs?: number;
 }
 /**
  * What this machine is, and which CPU variant serves.
@@ -820,19 +932,45 @@ export interface ErrorInfo {
   retryable: boolean;
 }
 /**
- * Answer to ``generate`` and ``chat``.
+ * Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "GenerateResult".
  */
 export interface GenerateResult {
   text: string;
-  finish_reason: "stop" | "length";
+  reasoning: string;
+  tool_calls: ToolCall[];
+  logprobs: TokenLogprob[] | null;
+  finish_reason: "stop" | "length" | "tool_calls";
   model: string;
   engine: string;
   fallbacks: EngineFallback[];
   usage: Usage;
   timings: Timings;
+}
+/**
+ * A token of the answer, and the likeliest at its place.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "TokenLogprob".
+ */
+export interface TokenLogprob {
+  token: string;
+  logprob: number;
+  bytes: number[];
+  top_logprobs: TopLogprob[];
+}
+/**
+ * A token, and the natural logarithm of its probability in the model's own distribution.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "TopLogprob".
+ */
+export interface TopLogprob {
+  token: string;
+  logprob: number;
+  bytes: number[];
 }
 /**
  * Tokens. ``cached_tokens`` of the prompt were already in the KV cache.
@@ -1061,7 +1199,7 @@ export interface StatusResult {
   models: LoadedModel[];
 }
 /**
- * The next piece of the answer, always whole code points.
+ * The next piece of the answer, always whole code points; what the model thinks and calls is not in ``text``.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "TokenEvent".
@@ -1070,6 +1208,21 @@ export interface TokenEvent {
   id: Id;
   event: "token";
   text: string;
+  reasoning?: string | null;
+  tool_calls?: ToolCallDelta[] | null;
+  logprobs?: TokenLogprob[] | null;
+}
+/**
+ * A call, whole; ``index`` counts those of an answer.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ToolCallDelta".
+ */
+export interface ToolCallDelta {
+  id: string;
+  type?: "function";
+  function: FunctionCall;
+  index: number;
 }
 /**
  * Answer to ``tokenize``.

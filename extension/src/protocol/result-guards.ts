@@ -73,7 +73,7 @@ export function readAnswer(value: unknown): AnswerSummary | null {
   if (!isRecord(value)) return null;
   const { text, finish_reason, model, usage, timings } = value;
   if (typeof text !== "string" || typeof model !== "string") return null;
-  if (!isOneOf(finish_reason, ["stop", "length"] as const) || !isRecord(usage) || !isRecord(timings)) return null;
+  if (!isOneOf(finish_reason, ["stop", "length", "tool_calls"] as const) || !isRecord(usage) || !isRecord(timings)) return null;
   const { prompt_tokens, completion_tokens } = usage;
   const { decode_tokens_per_second } = timings;
   if (!isAmount(prompt_tokens) || !isAmount(completion_tokens) || !isAmount(decode_tokens_per_second)) return null;

@@ -67,5 +67,5 @@ class _Reporter:
         if self._progress is not None:
             self._progress(done, total)
 
-    async def token(self, text: str) -> None:
+    async def token(self, text: str, **more: object) -> None:
         """A download has none."""

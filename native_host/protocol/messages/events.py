@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from native_host.protocol.errors import ErrorCode
 from native_host.protocol.messages.base import Id, Message
+from native_host.protocol.messages.chat import ToolCall
 
 
 class ProgressEvent(Message):
@@ -24,12 +25,35 @@ class ProgressEvent(Message):
     file_total: int | None = None
 
 
+class TopLogprob(Message):
+    """A token, and the natural logarithm of its probability in the model's own distribution."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprob(TopLogprob):
+    """A token of the answer, and the likeliest at its place."""
+
+    top_logprobs: list[TopLogprob]
+
+
+class ToolCallDelta(ToolCall):
+    """A call, whole; ``index`` counts those of an answer."""
+
+    index: int
+
+
 class TokenEvent(Message):
-    """The next piece of the answer, always whole code points."""
+    """The next piece of the answer, always whole code points; what the model thinks and calls is not in ``text``."""
 
     id: Id
     event: Literal["token"]
     text: str
+    reasoning: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    logprobs: list[TokenLogprob] | None = None
 
 
 class ChunkEvent(Message):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_
 
 from native_host.protocol.connection import PROTOCOL_VERSION
 from native_host.protocol.messages.base import Id, Message, Name, StopString
+from native_host.protocol.messages.chat import ChatMessage, Tool, ToolChoice
 
 MAX_TOKENIZE = 1024 * 1024
 """Characters that ``tokenize`` takes: every token comes back as a number."""
@@ -84,19 +85,16 @@ class GenerateOptions(LoadOptions):
     stop: Annotated[list[StopString], Field(max_length=16)] = []  # noqa: RUF012  # pydantic copies it
     response_format: ResponseFormat | None = None
     grammar: Grammar | None = None
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
 
     @model_validator(mode="after")
     def _has_one_form(self) -> Self:
         if self.grammar is not None and self.response_format is not None:
             raise ValueError("takes a response_format or a grammar, not both")
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("takes top_logprobs only with logprobs")
         return self
-
-
-class ChatMessage(Message):
-    """One turn. ``content`` is data: nothing in it is a control token."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
 
 
 class RequestBase(Message):
@@ -195,13 +193,31 @@ class GenerateRequest(RequestBase):
 
 
 class ChatRequest(RequestBase):
-    """Answer a conversation, token by token."""
+    """Answer a conversation, token by token.
+
+    ``tool_choice`` is ``auto`` where there are tools. ``thinking``: whether a model that can should think first.
+    """
 
     action: Literal["chat"]
     model: Name
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1024)]
+    tools: Annotated[list[Tool], Field(max_length=128)] = []  # noqa: RUF012  # pydantic copies it
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    thinking: bool | None = None
     engine: Name = "auto"
     options: GenerateOptions = GenerateOptions()
+
+    @model_validator(mode="after")
+    def _chooses_among_its_tools(self) -> Self:
+        names = [tool.function.name for tool in self.tools]
+        if len(set(names)) < len(names):
+            raise ValueError("tools must have names of their own")
+        if isinstance(self.tool_choice, ToolChoice) and self.tool_choice.function.name not in names:
+            raise ValueError("tool_choice names none of the tools")
+        if self.tool_choice == "required" and not names:
+            raise ValueError("tool_choice is required, and there are no tools")
+        return self
 
 
 class TokenizeRequest(RequestBase):

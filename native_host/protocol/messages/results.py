@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import JsonValue
 
 from native_host.protocol.messages.base import Message
+from native_host.protocol.messages.chat import ToolCall
+from native_host.protocol.messages.events import TokenLogprob
 
 
 class EngineInfo(Message):
@@ -274,10 +276,13 @@ class Timings(Message):
 
 
 class GenerateResult(Message):
-    """Answer to ``generate`` and ``chat``."""
+    """Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for."""
 
     text: str
-    finish_reason: Literal["stop", "length"]
+    reasoning: str
+    tool_calls: list[ToolCall]
+    logprobs: list[TokenLogprob] | None
+    finish_reason: Literal["stop", "length", "tool_calls"]
     model: str
     engine: str
     fallbacks: list[EngineFallback]

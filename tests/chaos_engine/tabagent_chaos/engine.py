@@ -15,11 +15,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from backends.contract import (
     Completion,
+    Conversation,
+    Delta,
     EngineError,
     GenerationCancelled,
     LoadProgress,
@@ -87,8 +89,8 @@ class ChaosEngine:
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         return ChaosStream(json.loads(prompt), sampling)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
-        return self.generate(messages[-1]["content"], sampling, coalesce_ms)
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
+        return self.generate(conversation.messages[-1]["content"], sampling, coalesce_ms)
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         return list(text.encode())
@@ -104,7 +106,7 @@ class ChaosStream:
         self._pieces: list[str] = []
         self._activity = itertools.count()
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Delta]:
         order = self._order
         for index in range(order.get("tokens", 10)):
             if index == order.get("at", 0):
@@ -113,7 +115,7 @@ class ChaosStream:
                 raise GenerationCancelled
             piece = order.get("text", f"{index} ") * order.get("size", 1)
             self._pieces.append(piece)
-            yield piece
+            yield Delta(piece)
 
     def cancel(self) -> None:
         sys.stderr.write("chaos was cancelled\n")

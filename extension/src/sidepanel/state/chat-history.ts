@@ -5,8 +5,10 @@
 import type { ChatMessage } from "../../protocol/messages";
 import type { Conversation } from "./conversation";
 
-export function toChatMessages(conversation: Conversation): ChatMessage[] {
-  const messages: ChatMessage[] = [];
+type TextMessage = Pick<ChatMessage, "role"> & { content: string };
+
+export function toChatMessages(conversation: Conversation): TextMessage[] {
+  const messages: TextMessage[] = [];
   for (const { role, text } of conversation) {
     // Half a surrogate pair can be typed in JavaScript but not be sent as UTF-8.
     const content = text.toWellFormed();

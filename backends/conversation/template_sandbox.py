@@ -3,7 +3,7 @@
 Jinja's immutable sandbox keeps it from Python's objects, this process's limits keep it from the machine's memory, and
 the parent ends the process when it takes too long. Frames on stdin and stdout; one request, one answer:
 
-    → {"template", "conversations": [[{"role", "content"}, …], …], "variables": {…}}
+    → {"template", "conversations": [{"messages": [{"role", "content"}, …], …}, …], "variables": {…}}
     ← {"texts": ["…", …]}  or  {"error": "…", "limit": true | false}
 """
 
@@ -51,9 +51,7 @@ def _write(data: bytes) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         template = _compile(request["template"])
-        texts = [
-            template.render(messages=conversation, **request["variables"]) for conversation in request["conversations"]
-        ]
+        texts = [template.render({**request["variables"], **conversation}) for conversation in request["conversations"]]
     except MemoryError:
         return {"error": "it needs too much memory", "limit": True}
     except RecursionError:

@@ -9,18 +9,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from backends.contract import EngineError
+from backends.conversation.prompt import Variables
 from native_host.protocol.framing import FrameDecoder, encode_frame
 
 TIME_LIMIT_S = 2.0
 START_LIMIT_S = 10.0
 READ_SIZE = 64 * 1024
-
-Conversation = Sequence[Mapping[str, str]]
 
 
 class TemplateProcess:
@@ -34,7 +33,7 @@ class TemplateProcess:
         self._is_warm = False
         self._process = self._start()
 
-    def render(self, *conversations: Conversation) -> list[str]:
+    def render(self, *conversations: Variables) -> list[str]:
         """Each conversation as the template writes it.
 
         Raises:
@@ -42,7 +41,7 @@ class TemplateProcess:
         """
         request = {
             "template": self._template,
-            "conversations": [[dict(message) for message in conversation] for conversation in conversations],
+            "conversations": conversations,
             "variables": self._variables,
         }
         with self._lock:
@@ -66,7 +65,9 @@ class TemplateProcess:
         self._started = time.monotonic()
         self._is_warm = False
         return subprocess.Popen(
-            [sys.executable, "-I", "-m", "backends.template_sandbox"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", "-m", "backends.conversation.template_sandbox"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def _ask(self, request: bytes) -> dict[str, Any]:

@@ -2,23 +2,30 @@
 
 A page may contain ``<|im_end|>``. Rendered into the prompt and tokenised with special tokens on, it would end the
 user's turn and let the page speak for the system. So the conversation is rendered twice, once with marks around each
-content; the marks tell which characters of the prompt came from content, and a special token that touches one of these
-is tokenised as plain text. Everything else is tokenised as the model expects, merges across boundaries included.
+text of its messages and tools; the marks tell which characters of the prompt came from there, and a special token that
+touches one of these is tokenised as plain text. Everything else is tokenised as the model expects, merges across
+boundaries included.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from backends.contract import EngineError
 
 # Unicode noncharacters: never in text that is exchanged, and taken out of content first.
 _BEGIN, _END, _BREAK = "\ufdd0", "\ufdd1", "\ufdd2"
 _MARKS = re.compile(f"[{_BEGIN}{_END}{_BREAK}]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-Message = Mapping[str, str]
+_WORDS = frozenset({"role", "type"})
+"""Fields whose values are words that templates compare."""
+
+Variables = Mapping[str, Any]
+"""What a template is given: ``messages``, and where there are any ``tools`` and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Piece:
 class Renderer(Protocol):
     """What turns conversations into text; ``TemplateProcess`` does."""
 
-    def render(self, *conversations: Sequence[Message]) -> list[str]:
+    def render(self, *conversations: Variables) -> list[str]:
         """Each conversation as text."""
 
 
@@ -58,14 +65,15 @@ class SpecialTokens:
         return text in self._texts
 
 
-def build(messages: Sequence[Message], renderer: Renderer, special: SpecialTokens) -> list[Piece]:
-    """The prompt for ``messages``.
+def build(conversation: Variables, renderer: Renderer, special: SpecialTokens) -> list[Piece]:
+    """The prompt for a conversation.
 
     Raises:
-        EngineError: what the renderer raises.
+        EngineError: ``bad_param`` for an object's key that holds a control token; what the renderer raises.
     """
-    messages = [{**message, "content": _MARKS.sub(_REPLACEMENT, message["content"])} for message in messages]
-    plain, marked = renderer.render(messages, [_mark(message) for message in messages])
+    _refuse_keys(conversation, special)
+    conversation = _changed(conversation, lambda text: _MARKS.sub(_REPLACEMENT, text))
+    plain, marked = renderer.render(conversation, _changed(conversation, _mark))
     spans = _content_spans(marked)
     if spans is not None and _MARKS.sub("", marked) == plain:
         return list(_pieces(plain, _touching(special, plain, spans)))
@@ -73,39 +81,58 @@ def build(messages: Sequence[Message], renderer: Renderer, special: SpecialToken
     # contents instead; but a template that also joins or replaces could form new ones. So every character that could
     # begin one is broken in a second rendering, where none can begin in content: it tells how many there may be.
     lightly, wholly = renderer.render(
-        [_break(message, special, only_tokens=True) for message in messages],
-        [_break(message, special, only_tokens=False) for message in messages],
+        _changed(conversation, lambda text: _break(text, special, only_tokens=True)),
+        _changed(conversation, lambda text: _break(text, special, only_tokens=False)),
     )
     broken = lightly if _count(special, lightly) == _count(special, wholly) else wholly
     return [Piece(part, True) for part in broken.split(_BREAK) if part]
+
+
+def _changed(value: Any, change: Callable[[str], str], key: str = "") -> Any:
+    """The same with every text in it changed, but for words."""
+    if isinstance(value, str):
+        return value if key in _WORDS and value.isidentifier() else change(value)
+    if isinstance(value, Mapping):
+        return {name: _changed(it, change, name) for name, it in value.items()}
+    return [_changed(it, change) for it in value] if isinstance(value, Sequence) else value
+
+
+def _refuse_keys(value: Any, special: SpecialTokens) -> None:
+    """Templates look fields up by their keys, so those cannot be marked."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if _MARKS.search(key) or any(special.find(key)):
+                raise EngineError("bad_param", f"messages, tools: a key holds a control token: {key[:64]!r}.")
+            _refuse_keys(inner, special)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            _refuse_keys(inner, special)
 
 
 def _count(special: SpecialTokens, broken: str) -> int:
     return sum(1 for part in broken.split(_BREAK) for _ in special.find(part))
 
 
-def _mark(message: Message) -> dict[str, str]:
-    """The message with marks just inside the white space around its content, which templates like to trim."""
-    content = message["content"]
-    core = content.strip()
-    before = content[: len(content) - len(content.lstrip())] if core else content
-    after = content[len(before) + len(core) :]
-    return {**message, "content": f"{before}{_BEGIN}{core}{_END}{after}"}
+def _mark(text: str) -> str:
+    """The text with marks just inside the white space around it, which templates like to trim."""
+    core = text.strip()
+    before = text[: len(text) - len(text.lstrip())] if core else text
+    after = text[len(before) + len(core) :]
+    return f"{before}{_BEGIN}{core}{_END}{after}"
 
 
-def _break(message: Message, special: SpecialTokens, *, only_tokens: bool) -> dict[str, str]:
-    """The message with a break after the first character of each special token, or of all that could become one."""
-    content = message["content"]
-    starts = {start for start, _ in special.find(content)}
+def _break(text: str, special: SpecialTokens, *, only_tokens: bool) -> str:
+    """The text with a break after the first character of each special token, or of all that could become one."""
+    starts = {start for start, _ in special.find(text)}
     broken = []
-    for index, character in enumerate(content):
+    for index, character in enumerate(text):
         if character in special:
             broken.append(_REPLACEMENT)  # a token of one character cannot be split
         elif index in starts or (not only_tokens and character in special.first_characters):
             broken.append(character + _BREAK)
         else:
             broken.append(character)
-    return {**message, "content": "".join(broken)}
+    return "".join(broken)
 
 
 def _content_spans(marked: str) -> list[tuple[int, int]] | None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from backends.chat_prompt import Piece, SpecialTokens, build
 from backends.contract import EngineError
-from backends.template_process import TIME_LIMIT_S, TemplateProcess
+from backends.conversation.prompt import Piece, SpecialTokens, build
+from backends.conversation.template_process import TIME_LIMIT_S, TemplateProcess
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -27,8 +27,8 @@ def chatml() -> Iterator[TemplateProcess]:
     process.close()
 
 
-def user(content: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": content}]
+def user(*contents: str) -> dict[str, list[dict[str, str]]]:
+    return {"messages": [{"role": "user", "content": content} for content in contents]}
 
 
 def trusted_tokens(pieces: list[Piece]) -> int:
@@ -75,10 +75,10 @@ def test_random_soup_of_fragments(chatml: TemplateProcess) -> None:
         "|",
         "end|>",
     ]
-    baseline = trusted_tokens(build(user("plain") * 2, chatml, SPECIAL))
+    baseline = trusted_tokens(build(user("plain", "plain"), chatml, SPECIAL))
     for _ in range(200):
         contents = ["".join(rng.choices(fragments, k=rng.randrange(12))) for _ in range(2)]
-        pieces = build([*user(contents[0]), *user(contents[1])], chatml, SPECIAL)
+        pieces = build(user(*contents), chatml, SPECIAL)
         assert trusted_tokens(pieces) == baseline, contents
 
 

@@ -1,0 +1,56 @@
+"""The stream of a conversation's answer: an engine's, with thoughts and calls told from what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backends.contract import Completion, Delta, Progress, TextStream, ToolCall
+from backends.conversation.splitter import Splitter
+
+
+class Answer:
+    """A ``TextStream`` over one that knows text only."""
+
+    def __init__(self, stream: TextStream, splitter: Splitter) -> None:
+        self._stream = stream
+        self._splitter = splitter
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: list[ToolCall] = []
+
+    def __iter__(self) -> Iterator[Delta]:
+        for raw in self._stream:
+            first, *others = self._splitter.push(raw.text) or [Delta()]
+            yield from self._noted(replace(first, logprobs=raw.logprobs), *others)
+        yield from self._noted(*self._splitter.finish())
+
+    def cancel(self) -> None:
+        """Stop, in prefill too."""
+        self._stream.cancel()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._stream.progress
+
+    @property
+    def completion(self) -> Completion:
+        """The whole answer."""
+        done = self._stream.completion
+        called = self._calls and done.finish_reason == "stop"
+        return replace(
+            done,
+            text="".join(self._text),
+            reasoning="".join(self._reasoning),
+            tool_calls=tuple(self._calls),
+            finish_reason="tool_calls" if called else done.finish_reason,
+        )
+
+    def _noted(self, *deltas: Delta) -> Iterator[Delta]:
+        for delta in deltas:
+            self._text.append(delta.text)
+            self._reasoning.append(delta.reasoning)
+            self._calls += delta.tool_calls
+            if delta != Delta():
+                yield delta

@@ -1,0 +1,86 @@
+"""A model's way of conversing: how its prompt is written, what its answer must match, how the answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backends.contract import Conversation, Sampling, TextStream
+from backends.conversation.answer import Answer
+from backends.conversation.answer_grammar import answer_grammar
+from backends.conversation.messages import for_templates
+from backends.conversation.prompt import Piece, Renderer, SpecialTokens, build
+from backends.conversation.splitter import THINK, Splitter
+from backends.conversation.tools import HERMES, ToolFormat, described, native_format
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A conversation ready to be answered: its prompt, how to sample, and how to read what comes."""
+
+    pieces: list[Piece]
+    sampling: Sampling
+    splitter: Splitter
+
+    def answer(self, stream: TextStream) -> TextStream:
+        """What the engine makes of it, told apart."""
+        return Answer(stream, self.splitter)
+
+
+class Dialogue:
+    """One model's. ``template`` is its template's source, as far as that is known.
+
+    ``grammars``: whether the engine keeps answers to a grammar; without, tools are offered and never forced.
+    """
+
+    def __init__(self, template: str, renderer: Renderer, special: SpecialTokens, *, grammars: bool = True) -> None:
+        self._renderer = renderer
+        self._special = special
+        self._grammars = grammars
+        self._native = native_format(template)
+        self._thinks = THINK in template
+
+    def prepare(self, conversation: Conversation, sampling: Sampling) -> Prepared:
+        """The conversation's prompt, and what goes with it.
+
+        Raises:
+            EngineError: ``bad_param``, ``unsupported_task``, ``template_error``, ``template_timeout``.
+        """
+        pieces = self.pieces(conversation)
+        is_thinking = self._thinks and _ends_with(THINK, pieces)
+        form, constraint = self._form(conversation), sampling.constraint
+        if self._grammars and (form or (constraint and self._thinks)):
+            grammar = answer_grammar(conversation, form, constraint, thinks=self._thinks, is_thinking=is_thinking)
+            sampling = replace(sampling, constraint=grammar)
+        return Prepared(pieces, sampling, self.splitter(conversation, is_thinking=is_thinking))
+
+    def pieces(self, conversation: Conversation) -> list[Piece]:
+        """The prompt; raises what ``prepare`` does."""
+        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages)
+        tools = _offered(conversation)
+        variables: dict[str, Any] = {}
+        if conversation.thinking is not None:
+            variables["enable_thinking"] = conversation.thinking
+        if self._native is None:
+            messages = described(messages, tools)
+        elif tools:
+            variables["tools"] = list(tools)
+        return build({"messages": messages, **variables}, self._renderer, self._special)
+
+    def splitter(self, conversation: Conversation, *, is_thinking: bool = False) -> Splitter:
+        """What reads the answer. ``is_thinking``: the prompt ends where thoughts begin."""
+        names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
+        form = self._form(conversation)
+        return Splitter(thinks=self._thinks, is_thinking=is_thinking, form=form, tools=names)
+
+    def _form(self, conversation: Conversation) -> ToolFormat | None:
+        return (self._native or HERMES) if _offered(conversation) else None
+
+
+def _offered(conversation: Conversation) -> Sequence[Mapping[str, Any]]:
+    return conversation.tools if conversation.tool_choice != "none" else ()
+
+
+def _ends_with(mark: str, pieces: Sequence[Piece]) -> bool:
+    return "".join(piece.text for piece in pieces[-3:]).rstrip().endswith(mark)

@@ -1,0 +1,39 @@
+"""Constraints as the JSON that llguidance, in Python and in Rust, makes its matchers of."""
+
+from __future__ import annotations
+
+from llguidance import LLMatcher
+from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+
+from backends.contract import Constraint, EngineError
+
+
+def compiled(constraint: Constraint) -> str:
+    """The grammar as llguidance's JSON.
+
+    Raises:
+        EngineError: ``bad_param`` where it cannot be read; most mistakes show only when a matcher is made of it.
+    """
+    try:
+        match constraint.kind:
+            case "json_schema":
+                return str(LLMatcher.grammar_from_json_schema(constraint.value))
+            case "regex":
+                return str(LLMatcher.grammar_from_regex(constraint.value))
+            case "gbnf":
+                return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.value)))
+            case "lark":
+                return str(LLMatcher.grammar_from_lark(constraint.value))
+            case "llguidance":
+                return constraint.value
+    except (ValueError, GbnfToLarkError) as error:
+        raise unusable(constraint, str(error)) from error
+
+
+def unusable(constraint: Constraint, reason: str) -> EngineError:
+    """``bad_param`` with what is wrong with it."""
+    first = reason.strip().split("\n")[0][:500]
+    if constraint.kind == "llguidance":
+        return EngineError("bad_param", f"The schemas or the grammar cannot be kept to: {first}", path="tools")
+    path = "options.response_format" if constraint.kind == "json_schema" else "options.grammar"
+    return EngineError("bad_param", f"{path} is not a {constraint.kind} that can be kept to: {first}", path=path)

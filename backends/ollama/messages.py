@@ -1,0 +1,75 @@
+"""Conversations as Ollama takes them, and what it answers.
+
+<https://github.com/ollama/ollama/blob/main/docs/api.md>
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from backends.contract import Conversation, Message, ToolCall
+from backends.text.stream import Piece
+
+
+def conversation_body(conversation: Conversation) -> dict[str, Any]:
+    """``messages``, ``tools`` and ``think`` of ``/api/chat``."""
+    names = {
+        call["id"]: call["function"]["name"]
+        for message in conversation.messages
+        for call in message.get("tool_calls", ())
+    }
+    body: dict[str, Any] = {"messages": [_message(message, names) for message in conversation.messages]}
+    if conversation.tools and conversation.tool_choice != "none":
+        body["tools"] = [dict(tool) for tool in conversation.tools]
+    if conversation.thinking is not None:
+        body["think"] = conversation.thinking
+    return body
+
+
+def piece_of(event: Mapping[str, Any]) -> Piece | None:
+    """What an event adds; None where that is nothing."""
+    message = event.get("message")
+    said = message if isinstance(message, dict) else event
+    text, thought = (_text(said.get(name)) for name in ("content" if message else "response", "thinking"))
+    calls = tuple(_calls(said.get("tool_calls")))
+    return Piece(text, reasoning=thought, tool_calls=calls) if text or thought or calls else None
+
+
+def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
+    content = message.get("content") or ""
+    parts: Sequence[Message] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    turn: dict[str, Any] = {
+        "role": "system" if message["role"] == "developer" else message["role"],
+        "content": "\n".join(part["text"] for part in parts if part["type"] == "text"),
+    }
+    pictures = [part["image_url"]["url"].partition(",")[2] for part in parts if part["type"] == "image_url"]
+    if pictures:
+        turn["images"] = pictures
+    if message.get("tool_calls"):
+        turn["tool_calls"] = [_call(call["function"]) for call in message["tool_calls"]]
+    if name := names.get(message.get("tool_call_id", "")):
+        turn["tool_name"] = name
+    return turn
+
+
+def _call(function: Mapping[str, Any]) -> dict[str, Any]:
+    arguments: Any = {}
+    with suppress(ValueError):
+        arguments = json.loads(function["arguments"])
+    return {"function": {"name": function["name"], "arguments": arguments}}
+
+
+def _calls(found: Any) -> Iterator[ToolCall]:
+    for entry in found if isinstance(found, list) else ():
+        function = entry.get("function") if isinstance(entry, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            arguments = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
+            yield ToolCall(f"call_{secrets.token_hex(12)}", function["name"], arguments)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

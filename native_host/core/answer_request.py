@@ -1,0 +1,79 @@
+"""What a worker is told of a request for an answer, and what its engine must be able to do for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from backends.contract import EngineDescriptor
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.chat import ToolChoice
+from native_host.protocol.messages.requests import ChatRequest, GenerateOptions, GenerateRequest, LoadOptions
+
+_NOT_SAMPLING = {*LoadOptions.model_fields, "response_format", "grammar", "logprobs", "top_logprobs"}
+
+
+def sampling_fields(options: GenerateOptions) -> dict[str, Any]:
+    """``Sampling`` of the engines' contract."""
+    return {
+        **options.model_dump(exclude=_NOT_SAMPLING),
+        "constraint": _constraint(options),
+        "logprobs": options.top_logprobs if options.logprobs else None,
+    }
+
+
+def conversation_fields(request: ChatRequest) -> dict[str, Any]:
+    """``Conversation`` of the engines' contract. A tool that is named is the only one offered, and called once."""
+    tools, choice, parallel = request.tools, request.tool_choice, request.parallel_tool_calls
+    if isinstance(choice, ToolChoice):
+        named = choice.function.name
+        tools, choice, parallel = [tool for tool in tools if tool.function.name == named], "required", False
+    return {
+        "messages": [message.model_dump(exclude_none=True) for message in request.messages],
+        "tools": [tool.model_dump(exclude_none=True) for tool in tools],
+        "tool_choice": choice if tools else "none",
+        "parallel_tool_calls": parallel,
+        "thinking": request.thinking,
+    }
+
+
+def refuse_unable(engine: EngineDescriptor, request: GenerateRequest | ChatRequest) -> None:
+    """Refuse what the engine cannot see to.
+
+    Raises:
+        TabAgentError: ``unsupported_task``.
+    """
+    for capability, cannot in _needs(request):
+        if capability not in engine.capabilities:
+            raise TabAgentError(
+                ErrorCode.UNSUPPORTED_TASK,
+                f"The engine {engine.name} cannot {cannot}.",
+                engine=engine.name,
+                capability=capability,
+            )
+
+
+def _needs(request: GenerateRequest | ChatRequest) -> Iterator[tuple[str, str]]:
+    """Capabilities, and what an engine without them cannot do."""
+    options = request.options
+    if options.grammar is not None:
+        yield "grammar", "make answers match a grammar"
+    if options.response_format is not None and options.response_format.type != "text":
+        yield "json_schema", "make answers match a schema"
+    if options.logprobs:
+        yield "logprobs", "tell the probabilities of tokens"
+    if isinstance(request, ChatRequest) and request.tools and request.tool_choice != "none":
+        yield "tools", "call tools"
+        if request.tool_choice != "auto":
+            yield "tool_choice", "be made to call a tool"
+
+
+def _constraint(options: GenerateOptions) -> dict[str, str] | None:
+    if options.grammar is not None:
+        return {"kind": options.grammar.type, "value": options.grammar.value}
+    form = options.response_format
+    if form is None or form.type == "text":
+        return None
+    schema = form.json_schema.schema_ if form.json_schema else {"type": "object"}
+    return {"kind": "json_schema", "value": json.dumps(schema)}

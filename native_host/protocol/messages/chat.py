@@ -1,0 +1,105 @@
+"""Conversations and tools, in OpenAI's shapes.
+
+<https://platform.openai.com/docs/api-reference/chat/create>
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from native_host.protocol.messages.base import Message, Name
+
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
+PictureUrl = Annotated[str, StringConstraints(pattern=r"^data:image/[a-z0-9.+-]+;base64,")]
+"""A picture in its own address: nothing is fetched."""
+
+
+class TextPart(Message):
+    """A text among the parts of a message."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(Message):
+    """A picture as a ``data:`` URL."""
+
+    url: PictureUrl
+
+
+class ImagePart(Message):
+    """A picture among the parts of a message."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+ContentPart = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class FunctionCall(Message):
+    """What is called; ``arguments`` is a JSON object as text."""
+
+    name: FunctionName
+    arguments: str
+
+
+class ToolCall(Message):
+    """A call of a tool, which the answer to it names by ``id``."""
+
+    id: Name
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
+class ChatMessage(Message):
+    """One turn. ``content`` is data: nothing in it is a control token.
+
+    ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | Annotated[list[ContentPart], Field(min_length=1, max_length=1024)] | None = None
+    tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=128)] | None = None
+    tool_call_id: Name | None = None
+
+    @model_validator(mode="after")
+    def _belongs_to_its_role(self) -> Self:
+        if self.tool_calls is not None and self.role != "assistant":
+            raise ValueError("tool_calls belong to the role assistant")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise ValueError("tool_call_id belongs to the role tool")
+        if self.content is None and self.tool_calls is None:
+            raise ValueError("content is missing")
+        return self
+
+
+class FunctionDefinition(Message):
+    """A function that a model may call; ``parameters`` is the JSON schema of its arguments."""
+
+    name: FunctionName
+    description: str | None = None
+    parameters: dict[str, JsonValue] | None = None
+    strict: bool | None = None
+
+
+class Tool(Message):
+    """A tool; arguments always match its schema where the engine can see to it, strict or not."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
+
+
+class ChosenFunction(Message):
+    """The name of a function."""
+
+    name: FunctionName
+
+
+class ToolChoice(Message):
+    """This tool is to be called."""
+
+    type: Literal["function"]
+    function: ChosenFunction
