@@ -102,6 +102,10 @@ class Settings:
     http_origins: tuple[str, ...] = field(
         default=(), metadata=_means("web pages that may call it, as `https://host:port`, beside the extension")
     )
+    http_token_file: str = field(
+        default="",
+        metadata=_means("a file with the token that HTTP asks for; empty: one is made", may_be_empty=True),
+    )
     http_max_concurrent: int = field(
         default=8, metadata=_means("requests that it answers at once; others wait or get 429", minimum=1)
     )

@@ -1,0 +1,60 @@
+"""The HTTP process, started by ``tabagent serve``, or by the broker where the setting ``http`` asks for it.
+
+Exit status: 0 told to stop, 1 it cannot be served like this, 2 unusable settings, 3 the port is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from native_host.settings import Settings, SettingsError, load_settings
+from native_host.transports.broker_client import BrokerClient
+from native_host.transports.http.access import Access, AccessError, token_path
+from native_host.transports.http.app import application
+from native_host.transports.http.guard import Guard
+from native_host.transports.http.server import PortTaken, listen, server
+from native_host.transports.http.service import Service
+from native_host.transports.http.slots import Slots
+
+MIB = 1024 * 1024
+
+
+def main() -> None:
+    """Entry point of ``python -m native_host.http_server``."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"tabagent: {error}\n")
+        sys.exit(2)
+    sys.exit(serve(settings))
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; returns the exit status. What a person should know goes to stderr."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        listening = listen(settings.http_host, settings.http_port)
+    except PortTaken as error:
+        sys.stderr.write(f"tabagent: {error}\n")
+        return 3
+    except OSError as error:
+        sys.stderr.write(f"tabagent: {settings.http_host} cannot be listened on: {error}\n")
+        return 1
+    host, port = listening.getsockname()[:2]
+    try:
+        access = Access.of(settings, port)
+    except AccessError as error:
+        sys.stderr.write(f"tabagent: {error}\n")
+        return 1
+    service = Service(BrokerClient(settings), Slots(settings.http_max_concurrent))
+    app = Guard(application(service), access, max_body=settings.http_max_body_mb * MIB)
+    address = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"TabAgent listens on http://{address}:{port}; the token is in {token_path(settings)}\n")
+    asyncio.run(server(app).serve(sockets=[listening]))
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The HTTP server as a process of its own, the way ``tabagent serve`` starts it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from tests.support import Installation
+
+READY = re.compile(r"listens on (http://\S+):(\d+); the token is in (.+)")
+
+
+class HttpProcess:
+    """One server. ``client`` shows the token; ``address`` is where it listens."""
+
+    def __init__(self, installation: Installation, **settings: object) -> None:
+        self.installation = installation
+        variables = {f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "native_host.http_server"],
+            env={**installation.environ, "TABAGENT_HTTP_PORT": "0", **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        self.stderr = ""
+        while not (ready := READY.search(self.stderr)):
+            line = self.process.stderr.readline()
+            assert line, f"it ended: {self.stderr}"
+            self.stderr += line
+        self.port = int(ready[2])
+        self.address = f"{ready[1]}:{self.port}"
+        self.token = Path(ready[3]).read_text().strip()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.client = httpx2.Client(base_url=self.address, headers=self.headers, timeout=60)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def post(self, path: str, **body: Any) -> httpx2.Response:
+        return self.client.post(path, json=body)
+
+    def raw(self, method: str, path: str, body: object) -> bytes:
+        """A request as bytes, for clients that misbehave."""
+        content = json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.token}\r\n"
+        return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.stderr += line
+
+    def close(self) -> int:
+        self.client.close()
+        self.process.terminate()
+        status = self.process.wait(10)
+        self._reader.join(5)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        finally:
+            self.process.kill()
+            self.process.wait()
