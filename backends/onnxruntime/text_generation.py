@@ -34,7 +34,9 @@ class TextGeneration(LanguageModel):
         ends = self._config.get("eos_token_id", [])
         tokenizer = FolderTokenizer([folder], end_tokens=ends if isinstance(ends, list) else [ends])
         self._has_template = tokenizer.has_chat_template
-        super().__init__(tokenizer, lambda most: GeneratedSequence(self._model, most), context_length, request.parallel)
+        super().__init__(
+            tokenizer, lambda most, _: GeneratedSequence(self._model, most), context_length, request.parallel
+        )
 
     def info(self) -> ModelInfo:
         """What is loaded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -12,14 +13,13 @@ from numpy.typing import NDArray
 
 from backends.contract import Constraint, EngineError
 from backends.grammar import compiled, unusable
-from backends.text.tokenizer import FolderTokenizer
 
 
 class Grammars:
-    """The grammars of one vocabulary."""
+    """The grammars of one vocabulary, which is made when it is first needed: that takes a while."""
 
-    def __init__(self, tokenizer: FolderTokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, vocabulary: Callable[[], LLTokenizer]) -> None:
+        self._make_vocabulary = vocabulary
 
     def matcher(self, constraint: Constraint) -> Matcher:
         """Holds one answer to ``constraint``.
@@ -38,7 +38,7 @@ class Grammars:
 
     @cached_property
     def _vocabulary(self) -> LLTokenizer:
-        return LLTokenizer(self._tokenizer.as_json(), eos_token=sorted(self._tokenizer.end_tokens))
+        return self._make_vocabulary()
 
 
 class Matcher:

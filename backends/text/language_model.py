@@ -13,9 +13,9 @@ from backends.text.control import Control, Slots
 from backends.text.grammar import Grammars
 from backends.text.limits import refuse_overflow
 from backends.text.logprobs import Logprobs
+from backends.text.prompt_tokenizer import PromptTokenizer
 from backends.text.sampler import Sampler
 from backends.text.stream import Generation, Piece, Pieces
-from backends.text.tokenizer import FolderTokenizer
 
 CHUNK = 256
 """Tokens evaluated between two looks at whether the request was cancelled."""
@@ -28,16 +28,18 @@ class Evaluation(Protocol):
         """Logits (shape [vocabulary]) of what follows all tokens so far and these."""
 
 
-class LanguageModel:
-    """Serves ``generate``, ``chat`` and ``tokenize``. ``begin`` starts a sequence of at most so many tokens."""
+Begin = Callable[[int, Control], Evaluation]
+"""Starts a sequence of at most so many tokens. It may ``check`` the control while it computes."""
 
-    def __init__(
-        self, tokenizer: FolderTokenizer, begin: Callable[[int], Evaluation], context_length: int, parallel: int
-    ) -> None:
+
+class LanguageModel:
+    """Serves ``generate``, ``chat`` and ``tokenize``."""
+
+    def __init__(self, tokenizer: PromptTokenizer, begin: Begin, context_length: int, parallel: int) -> None:
         self._tokenizer = tokenizer
         self._begin = begin
         self._slots = Slots(parallel)
-        self._grammars = Grammars(tokenizer)
+        self._grammars = Grammars(tokenizer.for_grammars)
         self.context_length = context_length
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
@@ -66,7 +68,7 @@ class LanguageModel:
 
     def _tokens(self, prompt: list[int], sampling: Sampling, control: Control) -> Pieces:
         most = min(len(prompt) + sampling.max_tokens, self.context_length)
-        sequence, sampler, decoder = self._begin(most), Sampler(sampling), self._tokenizer.decoder()
+        sequence, sampler, decoder = self._begin(most, control), Sampler(sampling), self._tokenizer.decoder()
         tokens = list(prompt)
         grammar = self._grammars.matcher(sampling.constraint) if sampling.constraint else None
         logprobs = Logprobs(self._grammars.token_bytes, sampling.logprobs)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from llguidance import LLTokenizer
 from tokenizers import Encoding, Tokenizer
 from tokenizers.decoders import DecodeStream
 
@@ -97,9 +98,9 @@ class FolderTokenizer:
         """The tokens of a prompt."""
         return [token for piece in pieces for token in self.encode(piece.text, special=piece.parse_special)]
 
-    def as_json(self) -> str:
-        """The tokenizer as ``tokenizer.json`` has it."""
-        return str(self._tokenizer.to_str())
+    def for_grammars(self) -> LLTokenizer:
+        """The vocabulary as llguidance has it."""
+        return LLTokenizer(str(self._tokenizer.to_str()), eos_token=sorted(self.end_tokens))
 
     def decoder(self) -> Decoder:
         """Text of tokens that come one by one."""

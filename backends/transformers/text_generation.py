@@ -27,7 +27,7 @@ class TextGeneration(LanguageModel):
         context_length = request.context_length or min(self._trained, LARGEST_DEFAULT_CONTEXT)
         tokenizer = folder_tokenizer(folder)
         self._has_template = tokenizer.has_chat_template
-        super().__init__(tokenizer, lambda _: CachedSequence(self._model), context_length, request.parallel)
+        super().__init__(tokenizer, lambda *_: CachedSequence(self._model), context_length, request.parallel)
 
     def info(self) -> ModelInfo:
         """What is loaded."""

@@ -64,6 +64,7 @@ class Route:
 TEXT = (
     Route("llama.cpp, GGUF F32", "llama_cpp", lambda: smollm2.gguf("F32")),
     Route("llama.cpp, GGUF Q8_0", "llama_cpp", lambda: smollm2.gguf("Q8_0"), is_float=False),
+    Route("llama-cpp-python, GGUF F32", "llama_cpp_python", lambda: smollm2.gguf("F32")),
     Route("candle, safetensors", "candle", lambda: smollm2.safetensors() / "model.safetensors"),
     Route("candle, GGUF F32", "candle", lambda: smollm2.gguf("F32")),
     Route("Transformers, safetensors", "transformers", lambda: smollm2.safetensors() / "model.safetensors"),

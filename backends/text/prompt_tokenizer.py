@@ -1,0 +1,47 @@
+"""What a language model wants of a tokenizer, whether a folder of Hugging Face's or the model itself has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from llguidance import LLTokenizer
+
+from backends.contract import Conversation, Sampling
+from backends.conversation.dialogue import Prepared
+from backends.conversation.prompt import Piece
+
+
+class Decoder(Protocol):
+    """Text of one answer's tokens."""
+
+    def push(self, token: int) -> str:
+        """Text that is complete with this token."""
+
+
+class PromptTokenizer(Protocol):
+    """Tokens of prompts and texts of tokens, by a model's own vocabulary and chat template.
+
+    ``beginning`` is what an empty prompt consists of: something must be evaluated.
+    """
+
+    end_tokens: frozenset[int]
+    beginning: list[int]
+
+    def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
+        """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
+
+    def conversation(self, conversation: Conversation, sampling: Sampling) -> Prepared:
+        """A conversation's prompt, and what goes with it; ``tokens`` makes tokens of its pieces."""
+
+    def tokens(self, pieces: Iterable[Piece]) -> list[int]:
+        """The tokens of a prompt."""
+
+    def decoder(self) -> Decoder:
+        """For an answer."""
+
+    def for_grammars(self) -> LLTokenizer:
+        """The vocabulary as llguidance has it."""
+
+    def close(self) -> None:
+        """End the template's process."""
