@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from native_host import __version__
-from native_host.cli import config, exit_status, installation, library, loaded, logs, machine, pull, run
+from native_host.cli import config, doctor, exit_status, installation, library, loaded, logs, machine, pull, run
 from native_host.cli.terminal import FLAGS
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, epilog=exit_status.epilog())
@@ -44,6 +44,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "install": installation.install,
     "uninstall": installation.uninstall,
     "status": installation.status,
+    "doctor": doctor.doctor,
     "hardware": machine.hardware,
     "logs": logs.logs,
 }

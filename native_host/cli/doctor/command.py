@@ -1,0 +1,152 @@
+"""``doctor`` itself: what is looked at in which order, how it is told, and what ``--fix`` does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import installer
+from installer import doctor as browsers
+from installer.doctor import INSTALL, Finding, Severity
+from installer.errors import InstallError
+from installer.paths import InstallPaths
+from native_host.cli import exit_status
+from native_host.cli.asking import ask, ask_if_running
+from native_host.cli.doctor import engines, handshake, storage
+from native_host.cli.installation import install_paths
+from native_host.cli.options import Json
+from native_host.cli.terminal import FLAGS, Terminal, session
+from native_host.cli.words import duration
+from native_host.protocol.errors import TabAgentError
+from native_host.settings import Resolved, resolve
+
+_MARKS = {
+    Severity.OK: ("✓", "green"),
+    Severity.NOTE: ("·", "dim"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.PROBLEM: ("✗", "red"),
+}
+Fix = Annotated[bool, typer.Option("--fix", help="Repair what can be repaired without harm, then look again.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Leave out what takes long: engines, and one token.")]
+
+
+def doctor(fix: Fix = False, quick: Quick = False, json_output: Json = False) -> None:
+    """Look at everything that must work, and tell what to do. Exit status 1 where there is a problem."""
+    with session(as_json=json_output) as terminal:
+        resolved = resolve(FLAGS.get())
+        paths = install_paths(resolved.settings)
+        repairs = _repairs(paths, resolved)
+        found = _look(terminal, resolved, paths, quick=quick)
+        fixed: list[str] = []
+        if fix and (needed := [name for name in repairs if any(it.fix == name for it in found)]):
+            fixed = [_repair(terminal, name, repairs[name]) for name in needed]
+            found = _look(terminal, resolved, paths, quick=quick)
+        problems = [it for it in found if it.severity is Severity.PROBLEM]
+        if terminal.as_json:
+            terminal.json({"ok": not problems, "findings": [asdict(it) for it in found], "fixed": fixed})
+        else:
+            _conclude(terminal, found, fixed, asked=fix)
+    raise typer.Exit(exit_status.FAILED if problems else 0)
+
+
+def _look(terminal: Terminal, resolved: Resolved, paths: InstallPaths, *, quick: bool) -> list[Finding]:
+    """Every finding, told as it is found."""
+    found = []
+    for title, findings in _subjects(terminal, resolved, paths, quick=quick):
+        if not terminal.as_json:
+            terminal.say(title, "bold")
+        for finding in findings:
+            found.append(finding)
+            if not terminal.as_json:
+                _tell(terminal, finding)
+    return found
+
+
+def _subjects(
+    terminal: Terminal, resolved: Resolved, paths: InstallPaths, *, quick: bool
+) -> Iterator[tuple[str, Iterable[Finding]]]:
+    yield "Settings and folders", _all(storage.settings(resolved), storage.folders(resolved.settings))
+    yield "Browsers", _browsers(paths)
+    yield "Background process", _broker(terminal)
+    yield "Host", handshake.examine(_registered_host(paths))
+    yield "Processor", engines.processor(terminal)
+    if not quick:
+        yield "Engines", engines.engines()
+        yield "Model", engines.one_token(terminal)
+    yield "Disk", storage.disk()
+
+
+def _browsers(paths: InstallPaths) -> Iterator[Finding]:
+    try:
+        yield from browsers.examine(installer.status(paths))
+    except InstallError as error:
+        yield Finding("browsers", Severity.PROBLEM, f"{error.code}: {error.message}")
+
+
+def _registered_host(paths: InstallPaths) -> Path:
+    """The program that manifests name; before the first install, this environment's own."""
+    return paths.launcher if paths.launcher.exists() else Path(sys.executable).with_name("tabagent-host")
+
+
+def _broker(terminal: Terminal) -> Iterator[Finding]:
+    check = "broker"
+    try:
+        ran = ask_if_running(terminal, "status") is not None
+        status = ask(terminal, "status")
+    except TabAgentError as error:
+        yield engines.failed(check, error)
+        return
+    how = f"runs for {duration(status['uptime_s'])}" if ran else "was started"
+    loaded = ", ".join(model["model"] for model in status["models"]) or "nothing"
+    message = f"It {how}: pid {status['pid']}, {status['clients']} connections, loaded: {loaded}"
+    yield Finding(check, Severity.OK, message)
+
+
+def _repairs(paths: InstallPaths, resolved: Resolved) -> dict[str, Callable[[], Any]]:
+    """What harms nothing, in the order in which to do it."""
+    return {
+        storage.CLOSE_CONFIG: lambda: resolved.file.chmod(0o600),
+        storage.CLOSE_RUNTIME: lambda: resolved.settings.socket_path.parent.chmod(0o700),
+        INSTALL: lambda: installer.install(paths),
+    }
+
+
+def _repair(terminal: Terminal, name: str, repair: Callable[[], Any]) -> str:
+    """Returns what was done, in words."""
+    try:
+        repair()
+    except (InstallError, OSError) as error:
+        done = f"{name} failed: {error}"
+    else:
+        done = f"{name} done"
+    if not terminal.as_json:
+        terminal.say(f"\n{done}\n", "bold")
+    return done
+
+
+def _all(*subjects: Iterable[Finding]) -> Iterator[Finding]:
+    for findings in subjects:
+        yield from findings
+
+
+def _tell(terminal: Terminal, finding: Finding) -> None:
+    mark, style = _MARKS[finding.severity]
+    terminal.say(f"  {mark} {finding.message}", style)
+    if finding.remedy:
+        terminal.say(f"      {finding.remedy}", "dim" if finding.severity is Severity.NOTE else "")
+
+
+def _conclude(terminal: Terminal, found: list[Finding], fixed: list[str], *, asked: bool) -> None:
+    counts = {severity: sum(it.severity is severity for it in found) for severity in Severity}
+    if not counts[Severity.PROBLEM] and not counts[Severity.WARNING]:
+        terminal.say("\nEverything works.", "bold green")
+        return
+    problems, warnings = counts[Severity.PROBLEM], counts[Severity.WARNING]
+    terminal.say(f"\n{problems} problem{'s' * (problems != 1)}, {warnings} warning{'s' * (warnings != 1)}.", "bold")
+    if not asked and not fixed and any(it.fix for it in found):
+        terminal.say("tabagent doctor --fix repairs what can be repaired without harm.")
