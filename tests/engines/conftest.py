@@ -19,6 +19,10 @@ from tests.engines.sample import Sample
 from tests.support import Installation
 
 CONTEXT = 1024
+FRANCE = [
+    {"role": "system", "content": "You answer questions in full sentences."},
+    {"role": "user", "content": "What is the capital of France?"},
+]
 ENGINES = {engine.name: engine for engine in descriptors() if engine.name != "chaos"}
 
 
@@ -47,6 +51,10 @@ class Loaded:
         """The fields of a request that name it."""
         return {"model": str(self.sample.make()), "engine": self.engine}
 
+    def can(self, capability: str) -> bool:
+        """Whether its engine says so."""
+        return capability in ENGINES[self.engine].capabilities
+
     def ask(self, action: str, **fields: Any) -> dict[str, Any]:
         """The last event."""
         return self.host.result(action, **self.model, **fields)
@@ -64,7 +72,13 @@ class Loaded:
         return int(model["pid"])
 
 
-@pytest.fixture(scope="module", params=sorted(samples()))
+def needs(loaded: Loaded, action: str) -> None:
+    """Skip a sample that does not do this."""
+    if action not in loaded.sample.actions:
+        pytest.skip(f"this sample does not {action}")
+
+
+@pytest.fixture(scope="session", params=sorted(samples()))
 def loaded(request: pytest.FixtureRequest) -> Iterator[Loaded]:
     """Every sample in turn."""
     engine, _, _ = request.param.rpartition("-")

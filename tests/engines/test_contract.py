@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import time
 from pathlib import Path
@@ -12,14 +11,10 @@ from typing import Any
 import pytest
 
 from backends.registry import is_available
-from tests.engines.conftest import CONTEXT, ENGINES, Loaded, samples
+from tests.engines.conftest import CONTEXT, ENGINES, FRANCE, Loaded, needs, samples
 from tests.support import eventually, processes
 
 STORY = "Once upon a time, in a small village, there lived"
-FRANCE = [
-    {"role": "system", "content": "You answer questions in full sentences."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
 EVERY = ("generate", "chat", "tokenize", "embed", "rerank", "infer")
 FIELDS: dict[str, dict[str, Any]] = {
     "generate": {"prompt": "Hello"},
@@ -29,11 +24,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "rerank": {"query": "a", "documents": ["b"]},
     "infer": {"inputs": {"text": "a"}},
 }
-
-
-def needs(loaded: Loaded, action: str) -> None:
-    if action not in loaded.sample.actions:
-        pytest.skip(f"this sample does not {action}")
 
 
 def test_every_engine_is_installed_and_has_samples() -> None:
@@ -158,43 +148,6 @@ def test_several_at_once_get_what_each_gets_alone(loaded: Loaded) -> None:
     requests = [loaded.host.send("generate", prompt=it, options=options, **loaded.model) for it in prompts]
     together = [list(loaded.host.events(request))[-1]["result"]["text"] for request in requests]
     assert together == alone
-
-
-PERSON = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "maxLength": 12},
-        "age": {"type": "integer", "minimum": 0, "maximum": 120},
-    },
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
-
-
-def test_answers_match_a_schema_or_grammar(loaded: Loaded) -> None:
-    needs(loaded, "chat")
-
-    def answer(**options: Any) -> dict[str, Any]:
-        asked = [{"role": "user", "content": "Describe a person."}]
-        return loaded.ask("chat", messages=asked, options={"max_tokens": 80, **options})
-
-    schema = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
-    if "grammar" not in ENGINES[loaded.engine].capabilities:
-        assert answer(response_format=schema)["error"]["code"] == "unsupported_task"
-        return
-    for seed in range(3):
-        person = json.loads(answer(response_format=schema, seed=seed)["result"]["text"])
-        assert set(person) == {"name", "age"}
-        assert len(person["name"]) <= 12
-        assert 0 <= person["age"] <= 120
-    number = answer(grammar={"type": "regex", "value": "[0-9]{3}-[A-Z]{2}"})["result"]
-    assert re.fullmatch("[0-9]{3}-[A-Z]{2}", number["text"])
-    assert number["finish_reason"] == "stop"
-    assert answer(grammar={"type": "gbnf", "value": 'root ::= "yes" | "no"'})["result"]["text"] in {"yes", "no"}
-    assert answer(grammar={"type": "regex", "value": "("})["error"]["code"] == "bad_param"
-    assert answer(grammar={"type": "gbnf", "value": "nonsense"})["error"]["code"] == "bad_param"
-    broken = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}
-    assert answer(response_format=broken)["error"]["code"] == "bad_param"
 
 
 def test_a_prompt_that_does_not_fit_is_refused(loaded: Loaded) -> None:

@@ -1,0 +1,72 @@
+"""Thoughts, words and calls are told apart wherever the pieces are cut."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from backends.contract import Delta
+from backends.conversation.splitter import Splitter
+from backends.conversation.tools import HERMES, LLAMA, ToolFormat
+
+TOOLS = frozenset({"get_weather", "search"})
+
+
+def split(
+    text: str, *, thinks: bool = False, is_thinking: bool = False, form: ToolFormat | None = None, seed: int = 0
+) -> tuple[str, str, list[tuple[str, object]]]:
+    """What is said, thought and called, from ``text`` in random pieces."""
+    splitter = Splitter(thinks=thinks, is_thinking=is_thinking, form=form, tools=TOOLS)
+    rng = random.Random(seed)
+    deltas: list[Delta] = []
+    while text:
+        cut = rng.randrange(1, 1 + min(len(text), 9))
+        deltas += splitter.push(text[:cut])
+        text = text[cut:]
+    deltas += splitter.finish()
+    calls = [call for delta in deltas for call in delta.tool_calls]
+    assert len({call.id for call in calls}) == len(calls)
+    return (
+        "".join(delta.text for delta in deltas),
+        "".join(delta.reasoning for delta in deltas),
+        [(call.name, json.loads(call.arguments)) for call in calls],
+    )
+
+
+PARIS = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
+ROME = '<tool_call>{"name": "get_weather", "arguments": {"city": "Rome"}}</tool_call>'
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_kind_of_answer(seed: int) -> None:
+    hermes = {"form": HERMES, "seed": seed}
+    weather = [("get_weather", {"city": "Paris"})]
+    assert split("Just words.", seed=seed) == ("Just words.", "", [])
+    assert split(PARIS, seed=seed) == (PARIS, "", []), "no tools were offered"
+    assert split("<think>hm</think>\n\nYes.", seed=seed) == ("<think>hm</think>\n\nYes.", "", []), "it has no thoughts"
+    assert split("<think>hm</think>\n\nYes.", thinks=True, seed=seed) == ("Yes.", "hm", [])
+    assert split("\n<think>hm", thinks=True, seed=seed) == ("", "hm", []), "cut while it thinks"
+    assert split("hm</think>\nYes. <think>", thinks=True, is_thinking=True, seed=seed) == ("Yes. <think>", "hm", [])
+    assert split("<thin", thinks=True, seed=seed) == ("<thin", "", [])
+    assert split(PARIS, **hermes) == ("", "", weather)
+    assert split(f"Wait. {PARIS}\n{ROME}\n", **hermes) == ("Wait. ", "", [*weather, ("get_weather", {"city": "Rome"})])
+    assert split(f"<think>a <tool_call> </think>{PARIS}", thinks=True, **hermes) == ("", "a <tool_call> ", weather)
+    assert split(PARIS[:30], **hermes) == (PARIS[:30], "", []), "a call that was cut is text"
+    assert split("a <tool_cal", **hermes) == ("a <tool_cal", "", [])
+
+
+@pytest.mark.parametrize(
+    "body", ["no JSON", '{"name": "rm", "arguments": {}}', '{"name": "search", "arguments": 3}', "[]"]
+)
+def test_what_is_no_call_of_a_known_tool_is_text(body: str) -> None:
+    text = f"<tool_call>{body}</tool_call>"
+    assert split(text, form=HERMES) == (text, "", [])
+
+
+def test_calls_without_marks_are_whole_answers() -> None:
+    call = '{"name": "search", "parameters": {"query": "x"}}'
+    assert split(f"\n{call}", form=LLAMA) == ("", "", [("search", {"query": "x"})])
+    assert split("{not} a call", form=LLAMA) == ("{not} a call", "", [])
+    assert split(f"See: {call}", form=LLAMA) == (f"See: {call}", "", [])
