@@ -70,7 +70,7 @@ class Guard:
             f"A body may have at most {limit:,} bytes.",
             details={"limit": limit},
         )
-        if announced and (not announced.isdigit() or int(announced[:20]) > limit):
+        if announced and (not announced.isdigit() or int(announced) > limit):
             raise too_large
         content = bytearray()
         try:
