@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_client import BrokerClient
@@ -31,8 +33,15 @@ def main() -> None:
     sys.exit(serve(settings))
 
 
-def serve(settings: Settings) -> int:
-    """Serve until told to stop; returns the exit status. What a person should know goes to stderr."""
+def _tell(url: str, token_file: Path) -> None:
+    sys.stderr.write(f"TabAgent listens on {url}; the token is in {token_file}\n")
+
+
+def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
+    """Serve until told to stop; returns the exit status. What a person should know goes to stderr.
+
+    ``tell`` is called with the address and the token's file, once it listens.
+    """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         listening = listen(settings.http_host, settings.http_port)
@@ -51,7 +60,7 @@ def serve(settings: Settings) -> int:
     service = Service(BrokerClient(settings), Slots(settings.http_max_concurrent))
     app = Guard(application(service), access, max_body=settings.http_max_body_mb * MIB)
     address = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"TabAgent listens on http://{address}:{port}; the token is in {token_path(settings)}\n")
+    tell(f"http://{address}:{port}", token_path(settings))
     asyncio.run(server(app).serve(sockets=[listening]))
     return 0
 

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from native_host import __version__
-from native_host.cli import config, doctor, exit_status, installation, library, loaded, logs, machine, pull, run
+from native_host.cli import (
+    bench,
+    config,
+    doctor,
+    exit_status,
+    installation,
+    library,
+    loaded,
+    logs,
+    machine,
+    pull,
+    run,
+    serve,
+)
 from native_host.cli.terminal import FLAGS
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, epilog=exit_status.epilog())
@@ -41,6 +54,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "load": loaded.load,
     "unload": loaded.unload,
     "stop": loaded.stop,
+    "serve": serve.serve,
+    "bench": bench.bench,
     "install": installation.install,
     "uninstall": installation.uninstall,
     "status": installation.status,

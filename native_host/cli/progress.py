@@ -31,12 +31,12 @@ class ProgressBars:
         stage = event["stage"]
         if stage not in self._bars:
             self._bars[stage] = self._progress.add_task(stage)
-        file = plain(event.get("file") or "")
+        what = plain(event.get("file") or event.get("engine") or "")
         self._progress.update(
             self._bars[stage],
             completed=event["done"],
             total=event["total"] or None,
-            description=f"{stage} {file}".rstrip(),
+            description=f"{stage} {what}".rstrip(),
             event=event,
         )
 
