@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from backends.contract import EngineError
+from backends.task_inputs import unusable
 
 MOST_PIXELS = 50_000_000
 MOST_SECONDS = 4 * 3600
@@ -37,10 +37,10 @@ def picture(content: str) -> NDArray[Any]:
     except EngineError:
         raise
     except Image.DecompressionBombError as error:
-        raise _bad("image", f"has more than {MOST_PIXELS // 1_000_000} million pixels; make it smaller") from error
+        raise unusable("image", f"has more than {MOST_PIXELS // 1_000_000} million pixels; make it smaller") from error
     except Exception as error:
         # The library's decoders raise whatever they please: OSError, SyntaxError, struct.error, ValueError, …
-        raise _bad("image", f"is no picture that can be read ({', '.join(_PICTURES)}): {error}") from error
+        raise unusable("image", f"is no picture that can be read ({', '.join(_PICTURES)}): {error}") from error
 
 
 def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
@@ -71,33 +71,18 @@ def sound(content: str) -> tuple[NDArray[np.float32], int]:
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.frames > MOST_SECONDS * file.samplerate:
-                raise _bad("audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
+                raise unusable("audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
             samples = file.read(dtype="float32", always_2d=True)
             rate = int(file.samplerate)
     except soundfile.SoundFileError as error:
-        raise _bad("audio", f"is no sound file that can be read: {error}") from error
+        raise unusable("audio", f"is no sound file that can be read: {error}") from error
     if not len(samples):
-        raise _bad("audio", "has no samples")
+        raise unusable("audio", "has no samples")
     return np.nan_to_num(samples.mean(axis=1, dtype=np.float32)).clip(-1, 1), rate
-
-
-def required(inputs: Mapping[str, Any], field: str) -> str:
-    """An input that a model cannot do without.
-
-    Raises:
-        EngineError: ``bad_param``.
-    """
-    if field not in inputs:
-        raise _bad(field, "is missing; this model takes it")
-    return str(inputs[field])
 
 
 def _decoded(content: str, field: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _bad(field, f"is no base64: {error}") from error
-
-
-def _bad(field: str, what: str) -> EngineError:
-    return EngineError("bad_param", f"inputs.{field} {what}.", param=f"inputs.{field}")
+        raise unusable(field, f"is no base64: {error}") from error

@@ -53,10 +53,10 @@ class Graph:
         """``{"tensors": {name: nested lists}}`` in and out."""
         given = inputs.get("tensors")
         if given is None:
-            raise EngineError("bad_param", f"This model takes tensors: {_list(self._inputs)}.", param="inputs.tensors")
+            raise EngineError("bad_param", f"This model takes tensors: {_list(self._inputs)}.", path="inputs.tensors")
         if unknown := sorted(set(given) - set(self._inputs)):
             message = f"There is no input {unknown[0]!r}; the inputs are {_list(self._inputs)}."
-            raise EngineError("bad_param", message, param=f"inputs.tensors.{unknown[0]}")
+            raise EngineError("bad_param", message, path=f"inputs.tensors.{unknown[0]}")
         arrays = {name: _array(name, tensor, given.get(name)) for name, tensor in self._inputs.items()}
         with self._lock:
             return {"tensors": self._run(arrays)}
@@ -108,7 +108,7 @@ def _named(details: list[dict[str, Any]]) -> dict[str, Tensor]:
 def _array(name: str, tensor: Tensor, values: Any) -> NDArray[Any]:
     def refused(what: str) -> EngineError:
         message = f"The input {name!r} takes {_described(tensor)}{what}."
-        return EngineError("bad_param", message, param=f"inputs.tensors.{name}", expected=_described(tensor))
+        return EngineError("bad_param", message, path=f"inputs.tensors.{name}", expected=_described(tensor))
 
     dtype, shape = np.dtype(tensor["dtype"]), _shape(tensor)
     if values is None:

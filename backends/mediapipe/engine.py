@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backends.contract import EngineError, LoadProgress, LoadRequest, ModelInfo
+from backends.contract import LoadProgress, LoadRequest, ModelInfo
 from backends.load_progress import ResidentProgress
 from backends.mediapipe import audio, text, vision
 from backends.mediapipe.kinds import Kind, of_file
 from backends.mediapipe.runner import Runner
+from backends.task_inputs import required
 
 _RUNNERS: dict[Kind, type[Runner]] = {
     Kind.AUDIO_CLASSIFIER: audio.Classifier,
@@ -50,11 +51,7 @@ class MediapipeEngine:
     def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run the task; MediaPipe itself lets calls take turns."""
         assert self._runner is not None, "the broker loads before it asks"
-        content = inputs.get(self._runner.takes)
-        if content is None:
-            name = self._runner.takes
-            raise EngineError("bad_param", f"This model takes inputs.{name}, which is missing.", param=f"inputs.{name}")
-        return self._runner.run(content, parameters)
+        return self._runner.run(required(inputs, self._runner.takes), parameters)
 
     def close(self) -> None:
         """Free what is loaded."""

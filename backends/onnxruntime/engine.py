@@ -6,6 +6,7 @@ from backends.by_task import EngineByTask, Loader
 from backends.contract import EngineError, LoadProgress, LoadRequest, ModelInfo
 from backends.onnxruntime.classification import Classification
 from backends.onnxruntime.embeddings import SentenceEmbeddings
+from backends.onnxruntime.speech import SpeechRecognition
 from backends.onnxruntime.text_generation import TextGeneration
 
 _BY_TASK: dict[tuple[str, str | None], Loader] = {
@@ -14,6 +15,7 @@ _BY_TASK: dict[tuple[str, str | None], Loader] = {
     ("onnx", "sentence-similarity"): SentenceEmbeddings,
     ("onnx", "text-ranking"): Classification,
     ("onnx", "text-classification"): Classification,
+    ("onnx", "automatic-speech-recognition"): SpeechRecognition,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -18,6 +19,13 @@ log = logging.getLogger(__name__)
 
 ERROR = 3
 """Severity from which ONNX Runtime says something."""
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
 
 
 class Graph:
@@ -33,14 +41,26 @@ class Graph:
         options.intra_op_num_threads = request.threads
         options.log_severity_level = ERROR
         self._session, self.provider = _open(path, options, request)
-        self._size = path.stat().st_size
-        self.inputs = [node.name for node in self._session.get_inputs()]
+        self.size = path.stat().st_size
+        self._shapes = {node.name: node.shape for node in self._session.get_inputs()}
+        self._types = {node.name: _TYPES.get(node.type) for node in self._session.get_inputs()}
+        self.inputs = list(self._shapes)
         self.outputs = [node.name for node in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """All outputs by name. Inputs that the graph does not have are left out."""
-        given = {name: inputs[name] for name in self.inputs if name in inputs}
+        """All outputs by name. Inputs get the type that the graph wants; those that it does not have are left out."""
+        given = {name: self._fitted(name, inputs[name]) for name in self.inputs if name in inputs}
         return dict(zip(self.outputs, self._session.run(None, given), strict=True))
+
+    def _fitted(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        kind = self._types[name]
+        return values if kind is None else values.astype(kind, copy=False)
+
+    def empty(self, name: str) -> NDArray[Any]:
+        """Nothing, for an input that a first step does not have: 1 by 0 where the graph leaves the extents open."""
+        batch, *others = self._shapes[name]
+        extents = [extent if isinstance(extent, int) else 0 for extent in others]
+        return np.zeros([batch if isinstance(batch, int) else 1, *extents], self._types[name])
 
     def info(
         self, tokenizer: FolderTokenizer, *, context_length: int, width: int, actions: tuple[Action, ...]
@@ -52,7 +72,7 @@ class Graph:
             context_train_length=context_length,
             vocab_size=tokenizer.vocab_size,
             embedding_length=width,
-            size_bytes=self._size,
+            size_bytes=self.size,
             chat_template=False,
             actions=actions,
             details={"provider": self.provider},

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.contract import Action, EngineError, Ranking
+from backends.contract import Action, Ranking
 from backends.labels import best
+from backends.task_inputs import required
 from backends.text.batch import Batch, padded
 from backends.text.embedding_model import longest_input
 from backends.text.sampler import softmax
@@ -43,9 +44,7 @@ class Classifier:
 
     def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
         """Labels, the best first."""
-        if "text" not in inputs:
-            raise EngineError("bad_param", "inputs.text is missing: this model classifies text.", path="inputs.text")
-        logits = self._evaluate(self._batch([inputs["text"]]))[0].astype(np.float32)
+        logits = self._evaluate(self._batch([required(inputs, "text")]))[0].astype(np.float32)
         return best((_sigmoid if self._is_multiple else softmax)(logits).tolist(), self._labels, parameters)
 
     def close(self) -> None:

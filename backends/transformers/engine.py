@@ -15,6 +15,7 @@ from backends.transformers.speech import SpeechRecognition
 from backends.transformers.text_generation import TextGeneration
 
 logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 _BY_TASK: dict[str | None, Loader] = {
     "text-generation": TextGeneration,

@@ -11,7 +11,8 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from backends.contract import LoadRequest, ModelInfo
 from backends.labels import best
-from backends.media import picture, required
+from backends.media import picture
+from backends.task_inputs import required
 from backends.transformers.weights import describe, from_pretrained, processor
 
 

@@ -55,19 +55,35 @@ def evaluate(model: Any, batch: Batch, output: str) -> NDArray[Any]:
     return numbers
 
 
+def read_config(folder: Path) -> Any:
+    """The model's configuration.
+
+    Raises:
+        EngineError: ``unsupported_architecture``, ``load_failed``.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (KeyError, ValueError, OSError) as error:
+        raise _refused(error, folder) from error
+
+
 def from_pretrained(auto_class: Any, folder: Path, request: LoadRequest) -> Any:
     """The model, ready to answer.
 
     Raises:
         EngineError: ``unsupported_architecture``, ``load_failed``.
     """
-    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    config = read_config(folder)
+    placing = {"device_map": device_map(request), "dtype": dtype(request, config)}
+    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
     try:
-        config = AutoConfig.from_pretrained(folder, **where)
-        placing = {"device_map": device_map(request), "dtype": dtype(request, config)}
-        return auto_class.from_pretrained(folder, config=config, use_safetensors=True, **where, **placing).eval()
+        return auto_class.from_pretrained(folder, config=config, **where, **placing).eval()
     except (KeyError, ValueError, OSError, RuntimeError, ImportError) as error:
-        message = str(error).strip().split("\n")[0][:500]
-        unknown = "does not recognize this architecture" in message or "Unrecognized" in message
-        code = "unsupported_architecture" if unknown else "load_failed"
-        raise EngineError(code, f"Transformers cannot load it: {message}", path=str(folder)) from error
+        raise _refused(error, folder) from error
+
+
+def _refused(error: Exception, folder: Path) -> EngineError:
+    message = str(error).strip().split("\n")[0][:500]
+    unknown = "does not recognize this architecture" in message or "Unrecognized" in message
+    code = "unsupported_architecture" if unknown else "load_failed"
+    return EngineError(code, f"Transformers cannot load it: {message}", path=str(folder))

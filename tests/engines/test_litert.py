@@ -275,7 +275,7 @@ def test_bad_tensors_are_named(host: HostProcess) -> None:
         error = infer(host, path, tensors)["error"]
         assert error["code"] == "bad_param", error
         assert word in error["message"], (word, error)
-        assert error["details"]["param"].startswith("inputs.tensors")
+        assert error["details"]["path"].startswith("inputs.tensors")
     (words,) = host.result("load_model", model=str(tflite_graphs.mood_classifier()), engine="litert")["result"][
         "details"
     ].keys() - {"output scores"}

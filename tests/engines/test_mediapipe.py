@@ -135,7 +135,7 @@ def test_bad_inputs_are_refused_and_the_next_one_is_served(host: HostProcess) ->
     model = mediapipe.face_detector()
     for content in ("", "no base64!", encoded(b"GIF89a"), encoded(image[:3000]), encoded(os.urandom(2000))):
         error = ask(host, model, image=content)["error"]
-        assert (error["code"], error["details"]["param"]) == ("bad_param", "inputs.image"), content[:20]
+        assert (error["code"], error["details"]["path"]) == ("bad_param", "inputs.image"), content[:20]
     for path in ("/etc/passwd", "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"):
         assert ask(host, model, image=encoded(path.encode()))["error"]["code"] == "bad_param"
     for side in (8_000, 20_000):
@@ -149,7 +149,7 @@ def test_bad_inputs_are_refused_and_the_next_one_is_served(host: HostProcess) ->
     mp3 = wav([0.5] * 100, kind=85)
     for content in ("", "?", encoded(b"RIFF"), encoded(noise[:44]), encoded(noise[:20]), encoded(mp3)):
         error = ask(host, model, audio=content)["error"]
-        assert (error["code"], error["details"]["param"]) == ("bad_param", "inputs.audio"), content[:20]
+        assert (error["code"], error["details"]["path"]) == ("bad_param", "inputs.audio"), content[:20]
     assert output(host, mediapipe.face_detector(), **photograph())
 
 

@@ -32,6 +32,41 @@ tokenizer = Wav2Vec2CTCTokenizer(str(Path(sys.argv[1], "vocab.json")))
 Wav2Vec2Processor(Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(sys.argv[1])
 """
 
+_WHISPERS = """
+import sys, torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GenerationConfig, PreTrainedTokenizerFast, WhisperConfig, WhisperFeatureExtractor
+from transformers import WhisperForConditionalGeneration
+torch.manual_seed(4)
+alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(alphabet)}, []))
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+tokenizer.decoder = decoders.ByteLevel()
+languages = ["<|en|>", "<|de|>", "<|ja|>"]
+controls = ["<|endoftext|>", "<|startoftranscript|>", *languages, "<|translate|>", "<|transcribe|>", "<|nospeech|>",
+            "<|notimestamps|>"]
+tokenizer.add_special_tokens(controls)
+tokenizer.add_tokens([f"<|{number * 0.02:.2f}|>" for number in range(251)])
+number = tokenizer.token_to_id
+fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
+fast.save_pretrained(sys.argv[1])
+WhisperFeatureExtractor(chunk_length=5).save_pretrained(sys.argv[1])
+tokens = {"eos_token_id": number("<|endoftext|>"), "pad_token_id": number("<|endoftext|>"),
+          "bos_token_id": number("<|endoftext|>"), "decoder_start_token_id": number("<|startoftranscript|>")}
+config = WhisperConfig(vocab_size=tokenizer.get_vocab_size(), d_model=32, encoder_layers=2, decoder_layers=2,
+                       encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+                       max_source_positions=250, max_target_positions=64, init_std=0.4, begin_suppress_tokens=None,
+                       suppress_tokens=None, **tokens)
+model = WhisperForConditionalGeneration(config)
+model.generation_config = GenerationConfig(
+    **tokens, is_multilingual=True, max_length=64, no_timestamps_token_id=number("<|notimestamps|>"),
+    lang_to_id={language: number(language) for language in languages},
+    task_to_id={task: number(f"<|{task}|>") for task in ("translate", "transcribe")},
+    suppress_tokens=[number(control) for control in controls[1:]], begin_suppress_tokens=[number("<|endoftext|>")],
+    max_initial_timestamp_index=50)
+model.save_pretrained(sys.argv[1])
+"""
+
 
 def sees() -> Path:
     """A classifier of pictures."""
@@ -41,3 +76,8 @@ def sees() -> Path:
 def hears() -> Path:
     """A recogniser of speech with a CTC head."""
     return made("tiny-wav2vec2", 1, lambda folder: python("-c", _HEARS, str(folder))) / "model.safetensors"
+
+
+def whispers() -> Path:
+    """A recogniser of speech of Whisper's kind: three languages, windows of five seconds."""
+    return made("tiny-whisper", 1, lambda folder: python("-c", _WHISPERS, str(folder))) / "model.safetensors"

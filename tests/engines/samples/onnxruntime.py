@@ -1,7 +1,8 @@
 """Models for ``onnxruntime``."""
 
 from tests.engines.sample import Sample
-from tests.weights import minilm, smollm2
+from tests.sounds import hum
+from tests.weights import minilm, smollm2, speech_onnx
 
 CLASSIFIES = {"text": "what a fine day"}
 
@@ -12,4 +13,5 @@ SAMPLES = (
     Sample("embeddings8", minilm.onnx_int8, ("embed", "tokenize")),
     Sample("reranker", lambda: minilm.onnx_classifier(labels=1), ("rerank",)),
     Sample("classifier", lambda: minilm.onnx_classifier(labels=3), ("infer",), infer=lambda: CLASSIFIES),
+    Sample("speech", speech_onnx.hears, ("infer",), infer=lambda: {"audio": hum()}),
 )

@@ -2,12 +2,11 @@
 
 import base64
 import io
-import math
 
 from PIL import Image
 
 from tests.engines.sample import Sample
-from tests.sounds import wav
+from tests.sounds import hum
 from tests.weights import packages, smollm2, tiny_bert, tiny_senses
 
 
@@ -16,11 +15,6 @@ def gradient() -> str:
     out = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
-
-
-def hum() -> str:
-    """A second of 220 Hz, at a rate that has to be changed."""
-    return base64.b64encode(wav([math.sin(n / 44_100 * 220 * math.tau) for n in range(44_100)], 44_100)).decode()
 
 
 SAMPLES = (
@@ -35,4 +29,5 @@ SAMPLES = (
     ),
     Sample("pictures", tiny_senses.sees, ("infer",), infer=lambda: {"image": gradient()}),
     Sample("speech", tiny_senses.hears, ("infer",), infer=lambda: {"audio": hum()}),
+    Sample("whisper", tiny_senses.whispers, ("infer",), infer=lambda: {"audio": hum()}),
 )
