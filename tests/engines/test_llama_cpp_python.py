@@ -46,8 +46,8 @@ def patched(folder: Path, kinds: dict[str, int] | None = None, architecture: byt
     return path
 
 
-def test_no_token_can_be_forged(install: Callable[..., Installation], tmp_path: Path) -> None:
-    """Neither a control token nor a user-defined one, which llama.cpp reads from any text; white space is no forgery."""
+def test_no_control_token_can_be_forged(install: Callable[..., Installation], tmp_path: Path) -> None:
+    """Nor a user-defined one, which llama.cpp reads from any text; white space is no forgery."""
     path = patched(tmp_path, {MARKUP: USER_DEFINED, f"{SPACE * 4}": USER_DEFINED})
     with install().host() as host:
 
