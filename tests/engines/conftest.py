@@ -7,7 +7,7 @@ import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,19 @@ class Loaded:
     sample: Sample
     installation: Installation
     host: HostProcess
-    result: dict[str, Any]
+    result: dict[str, Any] = field(default_factory=dict)
 
     @property
     def model(self) -> dict[str, Any]:
         """The fields of a request that name it."""
         return {"model": str(self.sample.make()), "engine": self.engine}
+
+    def load(self) -> dict[str, Any]:
+        """The last event of loading it as the sample wants it."""
+        options = {"keep_alive": -1, **self.sample.options}
+        if "generate" in self.sample.actions:
+            options["context_length"] = CONTEXT
+        return self.host.result("load_model", **self.model, options=options)
 
     def can(self, capability: str) -> bool:
         """Whether its engine says so."""
@@ -86,12 +93,10 @@ def loaded(request: pytest.FixtureRequest) -> Iterator[Loaded]:
     installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")), **sample.settings)
     try:
         with installation.host() as host:
-            options = {"keep_alive": -1, **sample.options}
-            if "generate" in sample.actions:
-                options["context_length"] = CONTEXT
-            last = host.result("load_model", model=str(sample.make()), engine=engine, options=options)
+            loaded = Loaded(engine, sample, installation, host)
+            last = loaded.load()
             assert last["event"] == "done", (last, installation.log()[-3000:])
-            yield Loaded(engine, sample, installation, host, last["result"])
+            yield replace(loaded, result=last["result"])
     finally:
         installation.stop()
         shutil.rmtree(installation.root, ignore_errors=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,25 @@ def test_a_damaged_model_is_refused_and_others_go_on(loaded: Loaded, tmp_path: P
     assert last["event"] == "error"
     assert last["error"]["code"] in {"model_corrupt", "load_failed", "engine_crashed"}
     assert loaded.ask("load_model")["result"]["already_loaded"] is True
+
+
+def test_a_worker_that_is_killed_is_told_of_and_replaced(loaded: Loaded) -> None:
+    pid = loaded.pid()
+    if "generate" in loaded.sample.actions:
+        request = loaded.host.send("generate", prompt=STORY, options={"max_tokens": 900}, **loaded.model)
+        events = loaded.host.events(request)
+        assert next(event for event in events if event["event"] == "token")
+        os.kill(pid, signal.SIGABRT)
+        error = list(events)[-1]["error"]
+        assert (error["code"], error["details"]["signal"]) == ("engine_crashed", "SIGABRT")
+    else:
+        os.kill(pid, signal.SIGABRT)
+    eventually(lambda: pid not in {process.pid for process in processes()})
+    assert loaded.load()["event"] == "done"
+    action = loaded.sample.actions[0]
+    fields = {"inputs": loaded.sample.infer()} if loaded.sample.infer else FIELDS[action]
+    assert loaded.ask(action, **fields)["event"] == "done"
+    assert loaded.pid() != pid
 
 
 def test_unloading_gives_the_memory_back(loaded: Loaded) -> None:
