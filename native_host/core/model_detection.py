@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ class ModelDetection:
     ) -> None:
         self._settings = settings
         self._servers = servers
-        self._engines: list[EngineFacts] = [_facts(engine) for engine in engines]
+        self._engines = engines
         self._of_file = lru_cache(_CACHED)(self._of_unchanged_file)
 
     async def detect(
@@ -127,13 +127,30 @@ class ModelDetection:
                 endpoint=self.endpoint,
                 context_length=inquiry.context_length,
                 allow_pickle=inquiry.allow_pickle,
-                engines=self._engines,
+                engines=self._facts_of_engines,
                 available_memory=available_memory,
                 onnx_use_rust=self._settings.onnx_use_rust,
                 litert_use_rust=self._settings.litert_use_rust,
             )
         except native.ModelError as error:
             raise as_tabagent_error(error) from error
+
+    @cached_property
+    def _facts_of_engines(self) -> list[EngineFacts]:
+        has_build = _wheel_has_build() if any(engine.uses_cpu_variants for engine in self._engines) else True
+        return [_facts(engine, usable=has_build or not engine.uses_cpu_variants) for engine in self._engines]
+
+
+def _wheel_has_build() -> bool:
+    """Whether the wheel's llama.cpp runs here, which a child process tries. What a setting gets wrong, a load tells."""
+    native = native_module()
+    try:
+        native.get_cpu_variant()
+    except native.LibraryLoadError:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
 def as_tabagent_error(error: Any) -> TabAgentError:
@@ -146,12 +163,12 @@ def as_tabagent_error(error: Any) -> TabAgentError:
     return TabAgentError(code, f"{text[:1].upper()}{text[1:]}.", **details)
 
 
-def _facts(engine: EngineDescriptor) -> EngineFacts:
+def _facts(engine: EngineDescriptor, *, usable: bool) -> EngineFacts:
     return {
         "name": engine.name,
         "language": engine.language,
         "formats": engine.formats,
         "tasks": engine.tasks,
-        "installed": is_available(engine),
+        "installed": usable and is_available(engine),
         "install_hint": engine.install_hint,
     }
