@@ -115,4 +115,5 @@ def _openai_error(failure: Failure) -> dict[str, Any]:
         failure.code, failure.code
     )
     path = failure.details.get("path")
-    return {"message": failure.message, "type": kind, "param": path, "code": code, "details": failure.details}
+    param = path.removeprefix("options.") if isinstance(path, str) else None
+    return {"message": failure.message, "type": kind, "param": param, "code": code, "details": failure.details}

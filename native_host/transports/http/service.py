@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.transports.http.slots import Slots
+from native_host.transports.http.truncation import cut_to_fit
 
 UNLIMITED = frozenset({"hello", "status", "hardware", "list_models", "unload_model"})
 """Actions that are answered however busy it is."""
@@ -29,9 +30,17 @@ class Service:
         self._broker = broker
         self._slots = slots
 
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """A slot for several requests together; see ``Slots.one``."""
+        return self._slots.one()
+
     @asynccontextmanager
-    async def request(self, action: str, fields: dict[str, Any]) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Events up to ``done``; leaving early cancels.
+    async def request(
+        self, action: str, fields: dict[str, Any], *, has_slot: bool = False
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Events up to ``done``; leaving early cancels. ``has_slot``: the caller holds one.
+
+        A ``chat`` with a field ``truncate`` leaves out its oldest turns if it does not fit; see ``truncation``.
 
         Raises:
             Failure: too many are being answered.
@@ -39,9 +48,14 @@ class Service:
         """
         check_name(fields.get("model"))
         async with AsyncExitStack() as stack:
-            if action not in UNLIMITED:
+            if action not in UNLIMITED and not has_slot:
                 await stack.enter_async_context(self._slots.one())
-            yield await stack.enter_async_context(self._broker.request(action, **fields))
+            if fields.get("truncate"):
+                wanted = {name: value for name, value in fields.items() if name != "truncate"}
+                cut = cut_to_fit(lambda chat: self._broker.request(action, **chat), wanted)
+                yield await stack.enter_async_context(aclosing(cut))
+            else:
+                yield await stack.enter_async_context(self._broker.request(action, **fields))
 
     async def result(self, action: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result of a request. Raises as ``request`` does."""

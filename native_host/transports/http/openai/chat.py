@@ -1,0 +1,153 @@
+"""``POST /v1/chat/completions``."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from native_host import __version__
+from native_host.transports.http import choices
+from native_host.transports.http.openai.chat_shapes import ChatCompletion, ChatCompletionBody
+from native_host.transports.http.openai.stream_errors import ending_in_errors
+from native_host.transports.http.openai.usage import usage_of
+from native_host.transports.http.sampling import MAX_SEED, options_of, refuse, stops
+from native_host.transports.http.service import Service
+from native_host.transports.http.streams import sse, streamed
+from native_host.transports.http.strict_route import StrictRoute
+
+FINGERPRINT = f"tabagent-{__version__}"
+
+
+def routes(service: Service) -> APIRouter:
+    """The route."""
+    router = APIRouter(tags=["OpenAI"], route_class=StrictRoute)
+
+    @router.post(
+        "/v1/chat/completions",
+        response_model=None,
+        responses={200: {"model": ChatCompletion}},
+        summary="Answer a conversation.",
+    )
+    async def chat_completions(body: ChatCompletionBody) -> Response:
+        requests = requests_of(body)
+        if body.stream:
+            return await streamed(ending_in_errors(_stream(service, body, requests)))
+        results = await choices.results(service, "chat", requests)
+        return JSONResponse(completion(results))
+
+    return router
+
+
+def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
+    """The protocol's ``chat``, once for each answer that is wanted; each draws from a seed of its own."""
+    refuse(body, "frequency_penalty", "presence_penalty", "logit_bias", "functions", "function_call")
+    count = body.n or 1
+    fields = {
+        "model": body.model,
+        "messages": [message.model_dump(exclude_none=True) for message in body.messages],
+        "tools": [tool.model_dump(exclude_none=True) for tool in body.tools] if body.tools else None,
+        "tool_choice": _dumped(body.tool_choice) if body.tools else None,
+        "parallel_tool_calls": body.parallel_tool_calls,
+        "thinking": _thinking(body),
+        "engine": body.engine,
+        "truncate": body.truncation == "auto" or None,
+    }
+    options = options_of(
+        body,
+        max_tokens=body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens,
+        stop=stops(body.stop),
+        response_format=_dumped(body.response_format),
+        grammar=_dumped(body.grammar),
+        logprobs=body.logprobs,
+        top_logprobs=body.top_logprobs,
+    )
+    seeds = [{"seed": (options["seed"] + it) % MAX_SEED} if "seed" in options else {} for it in range(count)]
+    given = {name: value for name, value in fields.items() if value is not None}
+    return [{**given, "options": {**options, **seed}} for seed in seeds]
+
+
+def completion(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The protocol's results as one answer of OpenAI's."""
+    answer = {
+        **_head("chat.completion", results[0]["model"]),
+        "choices": [_choice(index, result) for index, result in enumerate(results)],
+        "usage": usage_of(results),
+        "timings": results[0]["timings"],
+    }
+    if cut := results[0].get("truncated_messages"):
+        answer["truncated_messages"] = cut
+    return answer
+
+
+async def _stream(service: Service, body: ChatCompletionBody, requests: list[dict[str, Any]]) -> AsyncGenerator[bytes]:
+    wants_usage = body.stream_options is not None and body.stream_options.include_usage
+    head = _head("chat.completion.chunk", body.model)
+    begun: set[int] = set()
+    results: list[dict[str, Any]] = []
+
+    def chunk(index: int, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
+        return sse({**head, "choices": [choice], **({"usage": None} if wants_usage else {})})
+
+    async for index, event in choices.events(service, "chat", requests):
+        if event["event"] == "progress":
+            continue
+        if index not in begun:
+            begun.add(index)
+            yield chunk(index, {"role": "assistant", "content": ""})
+        if event["event"] == "token":
+            yield chunk(index, _delta(event), _logprobs(event.get("logprobs")))
+        else:
+            results.append(event["result"])
+            yield chunk(index, {}, finish_reason=event["result"]["finish_reason"])
+    if wants_usage:
+        yield sse({**head, "choices": [], "usage": usage_of(results)})
+    yield sse("[DONE]")
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    name = f"chatcmpl-{uuid.uuid4().hex}"
+    return {"id": name, "object": kind, "created": int(time.time()), "model": model, "system_fingerprint": FINGERPRINT}
+
+
+def _choice(index: int, result: dict[str, Any]) -> dict[str, Any]:
+    calls = result["tool_calls"]
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": result["text"] or (None if calls else ""),
+        "refusal": None,
+    }
+    if result["reasoning"]:
+        message["reasoning_content"] = result["reasoning"]
+    if calls:
+        message["tool_calls"] = calls
+    logprobs = _logprobs(result["logprobs"])
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": result["finish_reason"]}
+
+
+def _delta(event: dict[str, Any]) -> dict[str, Any]:
+    pieces = {
+        "content": event["text"],
+        "reasoning_content": event.get("reasoning"),
+        "tool_calls": event.get("tool_calls"),
+    }
+    return {name: piece for name, piece in pieces.items() if piece}
+
+
+def _logprobs(tokens: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    return None if tokens is None else {"content": tokens, "refusal": None}
+
+
+def _thinking(body: ChatCompletionBody) -> bool | None:
+    if body.chat_template_kwargs is not None and body.chat_template_kwargs.enable_thinking is not None:
+        return body.chat_template_kwargs.enable_thinking
+    return None if body.reasoning_effort is None else body.reasoning_effort != "none"
+
+
+def _dumped(value: Any) -> Any:
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True) if hasattr(value, "model_dump") else value

@@ -1,0 +1,118 @@
+"""``/v1/chat/completions``: what is asked and answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from native_host.protocol.messages.base import Message
+from native_host.protocol.messages.chat import ChatMessage, Tool, ToolCall, ToolChoice
+from native_host.protocol.messages.events import TokenLogprob
+from native_host.protocol.messages.requests import Grammar, ResponseFormat
+from native_host.transports.http.sampling import Sampling
+
+MAX_CHOICES = 16
+
+
+def _without_empty_calls(message: Any) -> Any:
+    """Some clients write ``"tool_calls": []`` where there are none."""
+    if isinstance(message, dict) and message.get("tool_calls") == []:
+        return {key: value for key, value in message.items() if key != "tool_calls"}
+    return message
+
+
+class StreamOptions(Message):
+    """What a stream has beside its pieces."""
+
+    include_usage: bool = False
+
+
+class ChatTemplateOptions(Message):
+    """As llama.cpp's and vLLM's servers take it."""
+
+    enable_thinking: bool | None = None
+
+
+class ChatCompletionBody(Sampling):
+    """A conversation to answer."""
+
+    model: str
+    messages: Annotated[list[Annotated[ChatMessage, BeforeValidator(_without_empty_calls)]], Field(min_length=1)]
+    tools: list[Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | list[str] | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    response_format: ResponseFormat | None = None
+    grammar: Grammar | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    reasoning_effort: str | None = Field(default=None, description="`none`: the model is not to think first.")
+    chat_template_kwargs: ChatTemplateOptions | None = None
+    truncation: Literal["auto", "disabled"] = Field(
+        default="disabled", description="`auto`: the oldest turns are left out where the conversation does not fit."
+    )
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    functions: list[Any] | None = None
+    function_call: Any = None
+
+
+class AnswerMessage(Message):
+    """What the model says, thinks and calls."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class ChoiceLogprobs(Message):
+    """Of every token."""
+
+    content: list[TokenLogprob]
+    refusal: None = None
+
+
+class Choice(Message):
+    """One answer."""
+
+    index: int
+    message: AnswerMessage
+    logprobs: ChoiceLogprobs | None
+    finish_reason: Literal["stop", "length", "tool_calls"]
+
+
+class PromptDetails(Message):
+    """Of the prompt's tokens."""
+
+    cached_tokens: int
+
+
+class CompletionUsage(Message):
+    """Tokens; of several answers to one prompt, the prompt's are counted once."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+
+
+class ChatCompletion(Message):
+    """The answers. ``truncated_messages``: how many of the oldest were left out, as asked for by ``truncation``."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[Choice]
+    usage: CompletionUsage
+    truncated_messages: int | None = None

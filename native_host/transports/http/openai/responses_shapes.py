@@ -1,0 +1,147 @@
+"""What ``/v1/responses`` is asked.
+
+Source: <https://platform.openai.com/docs/api-reference/responses/create>
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from native_host.protocol.messages.base import Message
+from native_host.transports.http.sampling import Sampling
+
+
+class InputText(Message):
+    """A text, of whoever wrote it."""
+
+    type: Literal["input_text", "output_text", "text", "summary_text", "reasoning_text"]
+    text: str
+
+
+class InputImage(Message):
+    """A picture as a ``data:`` URL."""
+
+    type: Literal["input_image"]
+    image_url: str
+
+
+class Refusal(Message):
+    """What an earlier answer refused."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+InputPart = Annotated[InputText | InputImage | Refusal, Field(discriminator="type")]
+
+
+class InputMessage(Message):
+    """A turn."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[InputPart]
+
+
+class CallItem(Message):
+    """A call that the model made."""
+
+    type: Literal["function_call"]
+    call_id: str
+    name: str
+    arguments: str
+
+
+class CallOutputItem(Message):
+    """What came of it."""
+
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[InputPart]
+
+
+class ReasoningItem(Message):
+    """What the model thought; it is not shown to it again."""
+
+    type: Literal["reasoning"]
+
+
+InputItem = CallItem | CallOutputItem | ReasoningItem | InputMessage
+
+
+class FunctionTool(Message):
+    """A function that may be called."""
+
+    type: Literal["function"]
+    name: str
+    description: str | None = None
+    parameters: dict[str, JsonValue] | None = None
+    strict: bool | None = None
+
+
+class NamedFunction(Message):
+    """The one that is to be called."""
+
+    type: Literal["function"]
+    name: str
+
+
+class TextFormat(Message):
+    """What the answer looks like."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    name: str | None = None
+    description: str | None = None
+    schema_: Annotated[dict[str, JsonValue] | None, Field(alias="schema")] = None
+    strict: bool | None = None
+
+
+class TextOptions(Message):
+    """Of the answer's text."""
+
+    format: TextFormat | None = None
+
+
+class ReasoningOptions(Message):
+    """Of what the model thinks first."""
+
+    effort: str | None = None
+
+
+class ResponseBody(Sampling):
+    """A conversation as items. Answers are not kept here: a follow-up has to bring what went before."""
+
+    model: str
+    input: str | Annotated[list[InputItem], Field(min_length=1)]
+    instructions: str | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedFunction | None = None
+    parallel_tool_calls: bool | None = None
+    max_output_tokens: int | None = None
+    text: TextOptions | None = None
+    reasoning: ReasoningOptions | None = None
+    include: list[str] | None = None
+    top_logprobs: int | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    stream: bool | None = None
+    store: bool | None = None
+    metadata: dict[str, str] | None = None
+    previous_response_id: str | None = None
+    conversation: Any = None
+    background: bool | None = None
+
+
+class Response(Message):
+    """An answer: items that are messages, calls, or thoughts."""
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: int
+    status: Literal["completed", "incomplete", "in_progress", "failed"]
+    model: str
+    output: list[dict[str, Any]]
+    usage: dict[str, Any] | None
+    error: dict[str, Any] | None
+    incomplete_details: dict[str, str] | None

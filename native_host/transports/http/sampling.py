@@ -1,0 +1,89 @@
+"""What every dialect can say of how an answer is made, and its way into the protocol's ``options``.
+
+Beside its own fields each dialect takes TabAgent's: ``top_k``, ``min_p``, ``repeat_penalty``, ``engine``,
+``keep_alive``, ``context_length``. Bounds are the protocol's; what is out of them is told by its name there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field
+
+from native_host.protocol.messages.base import Message
+from native_host.transports.http.failures import Failure
+
+MAX_SEED = 2**32 - 1
+_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class Sampling(Message):
+    """Fields that have the same name everywhere."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    seed: int | None = None
+    engine: str | None = Field(default=None, description="`auto`, `fallback`, or an engine's name.")
+    keep_alive: float | str | None = Field(
+        default=None, description="How long the model stays loaded: seconds, or `10m`; 0: not at all; -1: for ever."
+    )
+    context_length: int | None = Field(default=None, description="Tokens, where this request loads the model.")
+
+
+def options_of(body: Sampling, **more: Any) -> dict[str, Any]:
+    """The protocol's ``options``; what is None is left to its default."""
+    options = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "top_k": body.top_k,
+        "min_p": body.min_p,
+        "repeat_penalty": body.repeat_penalty,
+        "seed": None if body.seed is None else body.seed % MAX_SEED,
+        "keep_alive": seconds(body.keep_alive),
+        "context_length": body.context_length,
+        **more,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def seconds(keep_alive: float | str | None) -> float | None:
+    """A duration in seconds; whatever is below 0 is for ever.
+
+    Raises:
+        Failure: it is none.
+    """
+    if keep_alive is None or not isinstance(keep_alive, str):
+        value = keep_alive
+    elif found := _DURATION.fullmatch(keep_alive.strip()):
+        value = float(found[1]) * _SECONDS[found[2]]
+    else:
+        raise bad_param("keep_alive", f"{keep_alive[:40]!r} is no duration, such as 10m or 300")
+    return -1.0 if value is not None and value < 0 else value
+
+
+def stops(stop: str | list[str] | None) -> list[str] | None:
+    """Stop sequences; empty ones stop nothing."""
+    if stop is None:
+        return None
+    return [it for it in ([stop] if isinstance(stop, str) else stop) if it]
+
+
+def refuse(body: Message, *names: str) -> None:
+    """Refuse fields that ask for what is not there; one that asks for nothing (0, empty, null) is let pass.
+
+    Raises:
+        Failure: 400, with the field's name.
+    """
+    for name in names:
+        if getattr(body, name):
+            raise bad_param(name, "is not supported here; leave it out")
+
+
+def bad_param(path: str, reason: str) -> Failure:
+    """A field that is wrong."""
+    return Failure(400, "bad_param", f"{path}: {reason}.", details={"path": path})
