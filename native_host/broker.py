@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from backends.registry import descriptors
+from native_host.core.bench_service import BenchService
 from native_host.core.engine_choice import EngineChoice
 from native_host.core.engine_ranking import EngineRanking
 from native_host.core.handler_router import HandlerRouter
@@ -76,8 +77,9 @@ class Broker:
         choice = EngineChoice(library, detection, ranking, engines)
         self._models = ModelManager(settings, library, choice, machine, launch)
         self._puller = Puller(detection, HubCache.shared)
+        inference = InferenceService(settings, self._models)
         self._router = HandlerRouter(
-            SystemService(
+            system=SystemService(
                 settings=settings,
                 library=library,
                 models=self._models,
@@ -85,7 +87,7 @@ class Broker:
                 engines=engines,
                 count_clients=lambda: len(self._server.sessions),
             ),
-            LibraryService(
+            library=LibraryService(
                 library=library,
                 servers=self._servers,
                 detection=detection,
@@ -93,9 +95,17 @@ class Broker:
                 puller=self._puller,
                 models=self._models,
             ),
-            ModelService(self._models),
-            InferenceService(settings, self._models),
-            TaskService(settings, self._models),
+            models=ModelService(self._models),
+            inference=inference,
+            tasks=TaskService(settings, self._models),
+            bench=BenchService(
+                library=library,
+                choice=choice,
+                ranking=ranking,
+                models=self._models,
+                inference=inference,
+                stall_s=settings.generation_stall_s,
+            ),
         )
         self._stop = asyncio.Event()
         self._server = LocalSocketServer(self._router)

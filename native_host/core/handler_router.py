@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from native_host.core.bench_service import BenchService
 from native_host.core.inference_service import InferenceService
 from native_host.core.library_service import LibraryService
 from native_host.core.model_service import ModelService
@@ -30,11 +31,13 @@ class HandlerRouter:
 
     def __init__(
         self,
+        *,
         system: SystemService,
         library: LibraryService,
         models: ModelService,
         inference: InferenceService,
         tasks: TaskService,
+        bench: BenchService,
     ) -> None:
         self._handlers: dict[str, Handler] = {
             "hello": system.hello,
@@ -53,6 +56,7 @@ class HandlerRouter:
             "embed": tasks.embed,
             "rerank": tasks.rerank,
             "infer": tasks.infer,
+            "bench_model": bench.bench_model,
         }
 
     @property

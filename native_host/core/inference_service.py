@@ -32,7 +32,7 @@ class InferenceService:
 
     async def tokenize(self, request: TokenizeRequest, reply: Reply) -> TokenizeResult:
         """Text as tokens."""
-        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+        async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
             fields = {"text": request.text, "special": request.special, "add_special": request.add_special}
             done = await model.ask("tokenize", fields, self._settings.generation_stall_s)
         return TokenizeResult.model_validate(done)
@@ -41,7 +41,7 @@ class InferenceService:
         self, request: GenerateRequest | ChatRequest, content: dict[str, Any], reply: Reply
     ) -> GenerateResult:
         asked = time.monotonic()
-        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+        async with self._models.use(request.model, request.engine, request.options, reply) as (model, fallbacks):
             load_ms = (time.monotonic() - asked) * 1000
             refuse_unable(model.engine, request)
             fields = {
@@ -64,6 +64,6 @@ class InferenceService:
                     else:
                         result = event["result"]
         result["timings"]["load_ms"] = load_ms
-        served = {"model": model.file.name, "engine": model.engine.name, "fallbacks": model.fallbacks}
+        served = {"model": model.file.name, "engine": model.engine.name, "fallbacks": fallbacks}
         asked_for = {"logprobs": logprobs if request.options.logprobs else None}
         return GenerateResult.model_validate({**result, **served, **asked_for})

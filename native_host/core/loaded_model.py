@@ -17,7 +17,6 @@ from native_host.core.reply import Reply
 from native_host.core.worker import Event, Worker
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import FOR_EVER, LoadOptions
-from native_host.protocol.messages.results import EngineFallback
 
 if TYPE_CHECKING:
     from tabagent_model import ModelFacts
@@ -55,7 +54,6 @@ class LoadedModel:
         self.unloading: asyncio.Task[None] | None = None
         self.died = False
         self.info: dict[str, Any] = {}
-        self.fallbacks: list[EngineFallback] = []
         self.load_ms = 0.0
         self.active = 0
         self.last_used = time.monotonic()

@@ -56,7 +56,7 @@ class Demand:
     reply: Reply
     suits: Callable[[LoadedModel], bool]
     fallbacks: list[EngineFallback] = field(default_factory=list)
-    """Engines that did not load it."""
+    """Engines that did not load it, servers that did not answer."""
 
 
 class ModelManager:
@@ -94,24 +94,40 @@ class ModelManager:
         return model is not None and model.state is State.READY
 
     @asynccontextmanager
-    async def use(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> AsyncIterator[LoadedModel]:
-        """The model, loaded, and kept while the context lasts."""
+    async def use(
+        self, name: str, engine: str, options: LoadOptions, reply: Reply, *, as_asked: bool = False
+    ) -> AsyncIterator[tuple[LoadedModel, list[EngineFallback]]]:
+        """The model, loaded, and kept while the context lasts; and what was tried before for this request.
+
+        One that is loaded otherwise serves too, unless it is to be ``as_asked``: then it makes way, as for ``load``.
+        """
         file = await self._find(name)
-        model = await self._obtain(Demand(file, engine, options, reply, lambda it: it.runs_on(engine)))
+
+        def suits(model: LoadedModel) -> bool:
+            return model.serves(engine, options) if as_asked else model.runs_on(engine)
+
+        demand = Demand(file, engine, options, reply, suits)
+        model = await self._obtain(demand)
         try:
-            yield model
+            yield model, demand.fallbacks
         finally:
             self._end_use(model, options.keep_alive)
 
-    async def load(self, name: str, engine: str, options: LoadOptions, reply: Reply) -> tuple[LoadedModel, bool]:
-        """Load at the user's word, quarantine or not. Returns the model and whether it was loaded already."""
+    async def load(
+        self, name: str, engine: str, options: LoadOptions, reply: Reply
+    ) -> tuple[LoadedModel, list[EngineFallback], bool]:
+        """Load at the user's word, quarantine or not.
+
+        Returns the model, what was tried before for this request, and whether it was loaded already.
+        """
         file = await self._find(name)
         self._crashes.forgive(file.location)
         before = self._models.get(file.location)
         ready_before = before is not None and before.state is State.READY
-        model = await self._obtain(Demand(file, engine, options, reply, lambda it: it.serves(engine, options)))
+        demand = Demand(file, engine, options, reply, lambda it: it.serves(engine, options))
+        model = await self._obtain(demand)
         self._end_use(model, options.keep_alive, after_request=False)
-        return model, ready_before and model is before
+        return model, demand.fallbacks, ready_before and model is before
 
     async def unload(self, name: str) -> tuple[str, bool]:
         """End the model's worker. Returns its name and whether there was one."""
@@ -179,7 +195,6 @@ class ModelManager:
         if model is None:
             self._refuse_quarantined(file)
             model = LoadedModel(file, candidate.facts, candidate.engine, demand.options, self._settings.keep_alive_s)
-            model.fallbacks = demand.fallbacks
             self._models[file.location] = model
             model.loading = asyncio.create_task(self._load(model), name=f"load {file.name}")
         model.begin_use()

@@ -16,7 +16,7 @@ class ModelService:
 
     async def load_model(self, request: LoadModelRequest, reply: Reply) -> LoadModelResult:
         """Load a model and keep it."""
-        model, already = await self._models.load(request.model, request.engine, request.options, reply)
+        model, fallbacks, already = await self._models.load(request.model, request.engine, request.options, reply)
         return LoadModelResult.model_validate(
             {
                 **model.info,
@@ -24,7 +24,7 @@ class ModelService:
                 "engine": model.engine.name,
                 "already_loaded": already,
                 "load_ms": model.load_ms,
-                "fallbacks": model.fallbacks,
+                "fallbacks": fallbacks,
             }
         )
 

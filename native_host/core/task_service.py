@@ -28,7 +28,7 @@ class TaskService:
         texts = [request.input] if isinstance(request.input, str) else request.input
         vectors: list[list[float]] = []
         tokens = 0
-        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+        async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
             for batch in _batches(texts):
                 done = await model.ask("embed", {"texts": batch}, self._stall_s)
                 vectors += done["vectors"]
@@ -39,7 +39,7 @@ class TaskService:
         """Documents, the best first."""
         scores: list[float] = []
         tokens = 0
-        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+        async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
             for batch in _batches(request.documents):
                 done = await model.ask("rerank", {"query": request.query, "documents": batch}, self._stall_s)
                 scores += done["scores"]
@@ -54,7 +54,7 @@ class TaskService:
             "inputs": request.inputs.model_dump(exclude_none=True),
             "parameters": request.parameters.model_dump(exclude_none=True),
         }
-        async with self._models.use(request.model, request.engine, request.options, reply) as model:
+        async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
             done = await model.ask("infer", fields, self._stall_s)
         return InferResult(
             model=model.file.name, engine=model.engine.name, task=model.facts["task"], output=done["output"]

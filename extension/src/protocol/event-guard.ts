@@ -11,7 +11,7 @@ export type HostEvent = Exclude<AnyEvent, ErrorEvent> | { id: Id | null; event: 
 
 type Transfer = Pick<ProgressEvent, "bytes_per_second" | "seconds_left" | "file" | "file_done" | "file_total">;
 
-const STAGES = ["queued", "loading", "prefill", "downloading", "verifying"] as const satisfies readonly ProgressEvent["stage"][];
+const STAGES = ["queued", "loading", "prefill", "downloading", "verifying", "measuring"] as const satisfies readonly ProgressEvent["stage"][];
 const UNITS = ["bytes", "tokens", "requests"] as const satisfies readonly ProgressEvent["unit"][];
 
 function isId(value: unknown): value is Id {
@@ -40,6 +40,12 @@ function parseUnaddressed(value: JsonRecord, id: Id | null): HostEvent | null {
   return null;
 }
 
+/** What was thought beside what was said. Calls of tools are left out: a panel offers none. */
+function parseToken({ text, reasoning }: JsonRecord, id: Id): HostEvent | null {
+  if (typeof text !== "string") return null;
+  return { id, event: "token", text, ...(typeof reasoning === "string" && { reasoning }) };
+}
+
 /** What a progress may also tell. A detail that makes no sense is left out; the rest is still of use. */
 function parseTransfer(value: JsonRecord): Transfer {
   const { bytes_per_second, seconds_left, file, file_done, file_total } = value;
@@ -60,7 +66,7 @@ export function parseEvent(value: unknown): HostEvent | null {
 
   switch (value["event"]) {
     case "token":
-      return typeof value["text"] === "string" ? { id, event: "token", text: value["text"] } : null;
+      return parseToken(value, id);
     case "done":
       return isRecord(value["result"]) ? { id, event: "done", result: value["result"] } : null;
     case "cancelled":

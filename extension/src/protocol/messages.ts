@@ -84,6 +84,7 @@ export type AnyRequest =
   | EmbedRequest
   | RerankRequest
   | InferRequest
+  | BenchModelRequest
   | CancelRequest;
 /**
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -91,6 +92,38 @@ export type AnyRequest =
  */
 export type AnyEvent = ProgressEvent | TokenEvent | ChunkEvent | DoneEvent | ErrorEvent | CancelledEvent;
 
+/**
+ * Measure how fast engines read and write with a model: ``all`` that can run it, or one.
+ *
+ * The defaults are the typical request, by which ``auto`` compares engines.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "BenchModelRequest".
+ */
+export interface BenchModelRequest {
+  id: Id;
+  action: "bench_model";
+  model: string;
+  engine?: string;
+  prompt_tokens?: number;
+  answer_tokens?: number;
+  repeats?: number;
+  options?: LoadOptions;
+}
+/**
+ * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
+ *
+ * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
+ */
+export interface LoadOptions {
+  context_length?: number | null;
+  gpu_layers?: number;
+  mlock?: boolean;
+  device?: "auto" | "cpu" | "cuda" | "metal";
+  dtype?: "auto" | "float32" | "float16" | "bfloat16";
+  keep_alive?: number | null;
+  allow_pickle?: boolean;
+}
 /**
  * Stop another request of this connection.
  *
@@ -317,14 +350,14 @@ export interface DetectModelRequest {
   id: Id;
   action: "detect_model";
   model: string;
-  options?: LoadOptions;
+  options?: LoadOptions1;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions {
+export interface LoadOptions1 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -345,14 +378,14 @@ export interface EmbedRequest {
   model: string;
   input: string | string[];
   engine?: string;
-  options?: LoadOptions1;
+  options?: LoadOptions2;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions1 {
+export interface LoadOptions2 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -499,7 +532,7 @@ export interface InferRequest {
   inputs: InferInputs;
   parameters?: InferParameters1;
   engine?: string;
-  options?: LoadOptions2;
+  options?: LoadOptions3;
 }
 /**
  * How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
@@ -514,7 +547,7 @@ export interface InferParameters1 {
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions2 {
+export interface LoadOptions3 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -544,14 +577,14 @@ export interface LoadModelRequest {
   action: "load_model";
   model: string;
   engine?: string;
-  options?: LoadOptions3;
+  options?: LoadOptions4;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions3 {
+export interface LoadOptions4 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -568,7 +601,7 @@ export interface LoadOptions3 {
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "LoadOptions".
  */
-export interface LoadOptions4 {
+export interface LoadOptions5 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -618,14 +651,14 @@ export interface RerankRequest {
   documents: string[];
   top_n?: number | null;
   engine?: string;
-  options?: LoadOptions5;
+  options?: LoadOptions6;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions5 {
+export interface LoadOptions6 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -658,14 +691,14 @@ export interface TokenizeRequest {
   engine?: string;
   special?: boolean;
   add_special?: boolean;
-  options?: LoadOptions6;
+  options?: LoadOptions7;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
  *
  * ``allow_pickle``: its pickled weights may be read, as data, by a reader that runs nothing of them.
  */
-export interface LoadOptions6 {
+export interface LoadOptions7 {
   context_length?: number | null;
   gpu_layers?: number;
   mlock?: boolean;
@@ -695,6 +728,50 @@ export interface VerifyModelRequest {
   id: Id;
   action: "verify_model";
   model: string;
+}
+/**
+ * Answer to ``bench_model``, the fastest first. ``auto_engine``: what ``auto`` takes from now on.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "BenchModelResult".
+ */
+export interface BenchModelResult {
+  model: string;
+  prompt_tokens: number;
+  answer_tokens: number;
+  repeats: number;
+  measurements: EngineSpeed[];
+  failures: EngineFallback[];
+  auto_engine: string;
+}
+/**
+ * What an engine did. ``request_ms``: to read the prompt and write the answer at these rates, once it is loaded.
+ *
+ * ``recorded``: ``auto`` goes by it from now on.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EngineSpeed".
+ */
+export interface EngineSpeed {
+  engine: string;
+  prompt_tokens: number;
+  prefill_tokens_per_second: number;
+  decode_tokens_per_second: number;
+  request_ms: number;
+  load_ms: number;
+  memory_bytes: number;
+  recorded: boolean;
+}
+/**
+ * An engine that was tried before the one that serves, and why it does not.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "EngineFallback".
+ */
+export interface EngineFallback {
+  engine: string;
+  code: string;
+  message: string;
 }
 /**
  * Answer to ``cancel``.
@@ -879,17 +956,6 @@ export interface EmbedResult {
 export interface InputUsage {
   prompt_tokens: number;
   total_tokens: number;
-}
-/**
- * An engine that was tried before the one that serves, and why it does not.
- *
- * This interface was referenced by `undefined`'s JSON-Schema
- * via the `definition` "EngineFallback".
- */
-export interface EngineFallback {
-  engine: string;
-  code: string;
-  message: string;
 }
 /**
  * An engine as its descriptor tells it.
@@ -1124,13 +1190,15 @@ export interface LoadedModel {
 /**
  * Work before the answer. A download also tells its rate, the time left, and how far the current file is.
  *
+ * A bench tells the ``engine`` that is at work.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ProgressEvent".
  */
 export interface ProgressEvent {
   id: Id;
   event: "progress";
-  stage: "queued" | "loading" | "prefill" | "downloading" | "verifying";
+  stage: "queued" | "loading" | "prefill" | "downloading" | "verifying" | "measuring";
   done: number;
   total: number;
   unit: "bytes" | "tokens" | "requests";
@@ -1139,6 +1207,7 @@ export interface ProgressEvent {
   file?: string | null;
   file_done?: number | null;
   file_total?: number | null;
+  engine?: string | null;
 }
 /**
  * Answer to ``pull_model``. ``model`` is its name in the library.

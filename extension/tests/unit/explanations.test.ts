@@ -75,6 +75,7 @@ describe("the status line", () => {
     expect(status({ conversation, progress: { stage: "loading", done: 0, total: 0 } })).toMatchObject({ text: "Loading small…", fraction: null });
     expect(status({ conversation, progress: { stage: "downloading", done: 1, total: 4 } }).text).toBe("Downloading, 25%");
     expect(status({ conversation, progress: { stage: "verifying", done: 1, total: 2 } }).text).toBe("Checking the files, 50%");
+    expect(status({ conversation, progress: { stage: "measuring", done: 1, total: 2 } }).text).toBe("Measuring, 1 of 2");
     expect(status({ conversation, progress: { stage: "prefill", done: 512, total: 2048 } }).text).toBe("Reading, 512 of 2,048 tokens");
     expect(status({ conversation, progress: { stage: "queued", done: 0, total: 2 } }).text).toBe("Waiting for its turn, 2 ahead…");
   });

@@ -10,11 +10,14 @@ from native_host.protocol.messages.chat import ToolCall
 
 
 class ProgressEvent(Message):
-    """Work before the answer. A download also tells its rate, the time left, and how far the current file is."""
+    """Work before the answer. A download also tells its rate, the time left, and how far the current file is.
+
+    A bench tells the ``engine`` that is at work.
+    """
 
     id: Id
     event: Literal["progress"]
-    stage: Literal["queued", "loading", "prefill", "downloading", "verifying"]
+    stage: Literal["queued", "loading", "prefill", "downloading", "verifying", "measuring"]
     done: int
     total: int
     unit: Literal["bytes", "tokens", "requests"]
@@ -23,6 +26,7 @@ class ProgressEvent(Message):
     file: str | None = None
     file_done: int | None = None
     file_total: int | None = None
+    engine: str | None = None
 
 
 class TopLogprob(Message):

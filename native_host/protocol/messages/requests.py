@@ -282,6 +282,21 @@ class InferRequest(RequestBase):
     options: LoadOptions = LoadOptions()
 
 
+class BenchModelRequest(RequestBase):
+    """Measure how fast engines read and write with a model: ``all`` that can run it, or one.
+
+    The defaults are the typical request, by which ``auto`` compares engines.
+    """
+
+    action: Literal["bench_model"]
+    model: Name
+    engine: Name = "all"
+    prompt_tokens: Annotated[int, Field(ge=16, le=131_072)] = 512
+    answer_tokens: Annotated[int, Field(ge=8, le=8192)] = 128
+    repeats: Annotated[int, Field(ge=1, le=20)] = 3
+    options: LoadOptions = LoadOptions()
+
+
 class CancelRequest(RequestBase):
     """Stop another request of this connection."""
 
@@ -306,5 +321,6 @@ REQUESTS: dict[str, type[RequestBase]] = {
     "embed": EmbedRequest,
     "rerank": RerankRequest,
     "infer": InferRequest,
+    "bench_model": BenchModelRequest,
     "cancel": CancelRequest,
 }

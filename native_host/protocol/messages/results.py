@@ -338,6 +338,34 @@ class InferResult(Message):
     output: JsonValue
 
 
+class EngineSpeed(Message):
+    """What an engine did. ``request_ms``: to read the prompt and write the answer at these rates, once it is loaded.
+
+    ``recorded``: ``auto`` goes by it from now on.
+    """
+
+    engine: str
+    prompt_tokens: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    request_ms: float
+    load_ms: float
+    memory_bytes: int
+    recorded: bool
+
+
+class BenchModelResult(Message):
+    """Answer to ``bench_model``, the fastest first. ``auto_engine``: what ``auto`` takes from now on."""
+
+    model: str
+    prompt_tokens: int
+    answer_tokens: int
+    repeats: int
+    measurements: list[EngineSpeed]
+    failures: list[EngineFallback]
+    auto_engine: str
+
+
 class CancelResult(Message):
     """Answer to ``cancel``."""
 
@@ -361,5 +389,6 @@ RESULTS: dict[str, type[Message]] = {
     "embed": EmbedResult,
     "rerank": RerankResult,
     "infer": InferResult,
+    "bench_model": BenchModelResult,
     "cancel": CancelResult,
 }

@@ -2,7 +2,8 @@
 
     {"tokens": 100, "interval_ms": 5, "size": 1, "fault": "abort", "at": 3}
 
-``fault`` happens before token ``at``; in a model file it happens while loading.
+``fault`` happens before token ``at``; in a model file it happens while loading. Other prompts are answered as the model
+file's ``answer`` says.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ def run_fault(order: Mapping[str, Any]) -> None:
 
 
 class ChaosEngine:
+    _answer: Mapping[str, Any]
+
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
         order = read_order(request.path)
+        self._answer = order.get("answer", {})
         for step in range(5):
             progress(step / 5)
             time.sleep(order.get("interval_ms", 0) / 1000)
@@ -87,7 +91,7 @@ class ChaosEngine:
         return ModelInfo("chaos", 4096, 4096, 256, 1, request.path.stat().st_size, chat_template=False)
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
-        return ChaosStream(json.loads(prompt), sampling)
+        return ChaosStream(json.loads(prompt) if prompt.startswith("{") else self._answer, sampling)
 
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         return self.generate(conversation.messages[-1]["content"], sampling, coalesce_ms)

@@ -1,6 +1,6 @@
 /** What the status line says, worked out from the state. */
 import { formatNumber, formatPercent, t } from "../i18n";
-import { isUnderWay, lastAnswer, type Answer } from "./conversation";
+import { isThinking, isUnderWay, lastAnswer, type Answer } from "./conversation";
 import type { PanelState, Progress } from "./panel-state";
 
 export interface Status {
@@ -29,7 +29,7 @@ function describeConnection({ connection }: PanelState): Status | null {
 function describeAnswer(answer: Answer | null, progress: Progress | null): Status {
   if (!answer) return idle(t("status_ready"));
   if (isUnderWay(answer)) {
-    if (answer.state === "streaming") return busy(t("status_generating"));
+    if (answer.state === "streaming") return busy(t(isThinking(answer) ? "status_thinking" : "status_generating"));
     return progress ? describeProgress(progress, answer.model) : busy(t("status_waiting"));
   }
   switch (answer.state) {
@@ -59,6 +59,8 @@ function describeProgress({ stage, done, total }: Progress, model: string): Stat
       return { tone: "busy", text: t("status_downloading", formatPercent(fraction ?? 0)), fraction };
     case "verifying":
       return { tone: "busy", text: t("status_verifying", formatPercent(fraction ?? 0)), fraction };
+    case "measuring":
+      return { tone: "busy", text: t("status_measuring", formatNumber(done), formatNumber(total)), fraction };
     case "prefill":
       return { tone: "busy", text: t("status_prefill", formatNumber(done), formatNumber(total)), fraction };
   }
