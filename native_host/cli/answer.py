@@ -85,7 +85,7 @@ class Writer:
             if self._thinks:
                 typer.echo("\n" if self._last == "\n" else "\n\n", nl=False)
                 self._thinks = False
-            typer.echo(plain(text) if self._is_terminal else text, nl=False)
+            typer.echo(plain(text) if self._is_terminal else text, nl=False, color=True)
             self.text += text
             self._last = text[-1]
 

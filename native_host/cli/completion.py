@@ -7,7 +7,7 @@ import asyncio
 from native_host.settings import load_settings
 from native_host.transports.broker_client import BrokerClient
 
-LIMIT_S = 1.0
+LIMIT_S = 3.0
 
 
 def models(incomplete: str) -> list[str]:

@@ -33,10 +33,11 @@ def logs(
         if path:
             terminal.say(str(file))
             return
-        for line in _last(file, lines):
+        last, end = _last(file, lines)
+        for line in last:
             _tell(terminal, line)
         if follow:
-            for line in _added(file):
+            for line in _added(file, end):
                 _tell(terminal, line)
         elif not file.exists():
             terminal.note(f"There is no log yet: {file}")
@@ -51,31 +52,33 @@ def _tell(terminal: Terminal, line: str) -> None:
         terminal.say(line, _STYLES.get(match[2], "") if match else "")
 
 
-def _last(file: Path, count: int) -> list[str]:
-    """The last lines, of the file that was rotated away too."""
+def _last(file: Path, count: int) -> tuple[list[str], int]:
+    """The last lines, of the file that was rotated away too, and where in the file they end."""
     kept: deque[str] = deque(maxlen=count)
+    end = 0
     for part in (file.with_name(f"{file.name}.1"), file):
         if part.exists():
-            with part.open(encoding="utf-8", errors="replace") as opened:
-                kept.extend(line.rstrip("\n") for line in opened)
-    return list(kept)
+            content = part.read_bytes()
+            end = content.rfind(b"\n") + 1
+            kept.extend(content[:end].decode("utf-8", "replace").splitlines())
+    return list(kept), end if file.exists() else 0
 
 
-def _added(file: Path) -> Iterator[str]:
-    """Lines as they come; a file that was rotated is left for the new one."""
-    while not file.exists():
-        time.sleep(LOOK_EVERY_S)
-    opened = file.open(encoding="utf-8", errors="replace")
-    opened.seek(0, 2)
-    held = ""
+def _added(file: Path, begin: int) -> Iterator[str]:
+    """Lines as they come, from a place on; a file that was rotated away is left for the new one."""
     while True:
-        while piece := opened.readline():
-            held += piece
-            if held.endswith("\n"):
-                yield held.rstrip("\n")
-                held = ""
-        if file.exists() and file.stat().st_ino != os.fstat(opened.fileno()).st_ino:
-            opened.close()
-            opened = file.open(encoding="utf-8", errors="replace")
-            continue
-        time.sleep(LOOK_EVERY_S)
+        while not file.exists():
+            time.sleep(LOOK_EVERY_S)
+        with file.open("rb") as opened:
+            opened.seek(begin)
+            begin = 0
+            held = b""
+            while True:
+                rotated = not file.exists() or file.stat().st_ino != os.fstat(opened.fileno()).st_ino
+                held += opened.read()
+                *whole, held = held.split(b"\n")
+                for line in whole:
+                    yield line.decode("utf-8", "replace")
+                if rotated:
+                    break
+                time.sleep(LOOK_EVERY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +42,8 @@ AllowPickle = Annotated[
 def reference(text: str) -> str:
     """A model as the broker takes it: it has another working directory, so paths become absolute."""
     path = Path(text).expanduser()
-    return str(path.absolute()) if text.startswith(_LIKE_A_PATH) or path.is_file() else text
+    is_path = text.startswith(_LIKE_A_PATH) or path.is_file()
+    return os.path.abspath(path) if is_path else text  # noqa: PTH100  # a link keeps its own name
 
 
 def seconds(text: str) -> float:

@@ -121,11 +121,18 @@ class _Failure:
         raise typer.Exit(exit_status.of_error(code) if status is None else status)
 
 
+class _Console(Console):
+    """One that leaves a broken pipe to ``session``."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(settings: Settings, *, stderr: bool) -> Console:
     if settings.color.lower() == "never":
-        return Console(stderr=stderr, color_system=None, highlight=False, markup=False, emoji=False)
+        return _Console(stderr=stderr, color_system=None, highlight=False, markup=False, emoji=False)
     force = True if settings.color.lower() == "always" else None
-    return Console(stderr=stderr, force_terminal=force, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, force_terminal=force, highlight=False, markup=False, emoji=False)
 
 
 def _speaks_utf8() -> bool:
