@@ -10,6 +10,7 @@ import tabagent_model
 
 from backends.contract import (
     Completion,
+    Constraint,
     Conversation,
     Delta,
     EngineError,
@@ -18,10 +19,12 @@ from backends.contract import (
     Progress,
     Sampling,
     TextStream,
+    TokenLogprob,
 )
 from backends.conversation.dialogue import Dialogue
 from backends.conversation.prompt import SpecialTokens
 from backends.conversation.template_process import TemplateProcess
+from backends.grammar import compiled, unusable
 
 _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
     (tabagent_model.ModelNotFound, "model_not_found"),
@@ -96,7 +99,8 @@ class WheelText:
         self._model.close()
 
     def _stream(self, tokens: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
-        with errors_mapped():
+        constraint = sampling.constraint
+        with errors_mapped(), _grammar_errors_mapped(constraint):
             stream = self._model.stream(
                 tokens,
                 max_tokens=sampling.max_tokens,
@@ -108,6 +112,8 @@ class WheelText:
                 seed=sampling.seed,
                 stop=sampling.stop,
                 coalesce_ms=coalesce_ms,
+                grammar=compiled(constraint) if constraint else None,
+                logprobs=sampling.logprobs,
             )
         return WheelStream(stream)
 
@@ -121,7 +127,15 @@ class WheelStream:
     def __iter__(self) -> Iterator[Delta]:
         with errors_mapped():
             for text in self._stream:
-                yield Delta(text)
+                yield Delta(text, logprobs=self._new_logprobs())
+            if rest := self._new_logprobs():
+                yield Delta(logprobs=rest)
+
+    def _new_logprobs(self) -> tuple[TokenLogprob, ...]:
+        return tuple(
+            _logprob(found.bytes, found.logprob, tuple(_logprob(data, logprob) for _, data, logprob in found.top))
+            for found in self._stream.take_logprobs()
+        )
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -149,6 +163,20 @@ class WheelStream:
             decode_ms=times["decode_ms"],
             time_to_first_token_ms=times["time_to_first_token_ms"],
         )
+
+
+def _logprob(data: bytes, logprob: float, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
+    return TokenLogprob(data.decode(errors="replace"), data, logprob, top)
+
+
+@contextmanager
+def _grammar_errors_mapped(constraint: Constraint | None) -> Iterator[None]:
+    try:
+        yield
+    except tabagent_model.InvalidParameter as error:
+        if constraint is None or error.details.get("name") != "grammar":
+            raise
+        raise unusable(constraint, str(error.details["reason"]).removeprefix("cannot be kept to: ")) from error
 
 
 @contextmanager

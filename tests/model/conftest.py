@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.weights import smollm2
+
 tabagent_model = pytest.importorskip("tabagent_model", reason="the wheel is not installed; run: make wheel")
 
 QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
@@ -40,6 +42,28 @@ def loaded(library: str, model_path: Path) -> Iterator[tabagent_model.PyModel]:
 def model(loaded: tabagent_model.PyModel) -> tabagent_model.PyModel:
     """The loaded model."""
     return loaded
+
+
+@pytest.fixture(scope="session")
+def folder() -> Path:
+    """SmolLM2-135M-Instruct as float32 safetensors."""
+    return smollm2.safetensors()
+
+
+@pytest.fixture(scope="session")
+def candle(folder: Path) -> Iterator[tabagent_model.CandleModel]:
+    """Those in candle, with four slots."""
+    with tabagent_model.CandleModel() as model:
+        model.load(folder / "model.safetensors", device="cpu", context_length=2048)
+        yield model
+
+
+@pytest.fixture(params=["PyModel", "CandleModel"])
+def either(request: pytest.FixtureRequest) -> tabagent_model.PyModel | tabagent_model.CandleModel:
+    """Each in turn: what they share must be the same in both."""
+    fixture = {"PyModel": "loaded", "CandleModel": "candle"}[request.param]
+    model: tabagent_model.PyModel | tabagent_model.CandleModel = request.getfixturevalue(fixture)
+    return model
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ use crate::scheduler::{Handle, start};
 use crate::tokenizer::TextTokens;
 use files::Parts;
 use generation::{
-    Error, GenerateRequest, Pacing, Result, Token, TokenStream, Vocabulary, Waiting, channel, check_prompt_length,
+    Error, GenerateRequest, Grammars, Pacing, Result, Token, TokenStream, Vocabulary, Waiting, channel,
+    check_prompt_length,
 };
 use hardware::{Cores, Memory};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ pub struct ModelFacts {
 pub struct Model {
     tokens: Arc<TextTokens>,
     facts: ModelFacts,
+    grammars: Grammars,
     handle: Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -128,7 +130,7 @@ impl Model {
         })?;
         let (handle, thread) = start(decoder, Arc::clone(&tokens), pool, sequences as usize, context_length as usize)
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Self { tokens, facts, handle, thread: Mutex::new(Some(thread)) })
+        Ok(Self { tokens, facts, grammars: Grammars::default(), handle, thread: Mutex::new(Some(thread)) })
     }
 
     /// What was loaded.
@@ -146,7 +148,7 @@ impl Model {
     /// # Errors
     /// [`Error::InvalidParameter`].
     pub fn token_text(&self, token: Token) -> Result<String> {
-        let text = self.tokens.spelling(token).map(str::to_owned);
+        let text = self.tokens.spelling(token);
         text.ok_or_else(|| Error::invalid("token", "is not in the vocabulary"))
     }
 
@@ -186,8 +188,10 @@ impl Model {
     /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
     pub fn generate(&self, request: GenerateRequest, pacing: Pacing) -> Result<TokenStream> {
         request.validate(&*self.tokens, self.facts.context_length)?;
+        let compile = |grammar: &String| self.grammars.compile(grammar, &*self.tokens);
+        let grammar = request.grammar.as_ref().map(compile).transpose()?;
         let (producer, stream) = channel(Arc::new(self.handle.clone()), pacing, request.prompt.len());
-        self.handle.submit(Waiting::new(request, producer))?;
+        self.handle.submit(Waiting::new(request, grammar, producer))?;
         Ok(stream)
     }
 

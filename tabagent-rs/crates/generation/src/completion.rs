@@ -1,6 +1,6 @@
 //! A finished answer.
 
-use crate::Token;
+use crate::{Token, TokenLogprob};
 use std::time::Duration;
 
 /// Why a completion ended.
@@ -42,6 +42,8 @@ pub struct Completion {
     pub text: String,
     /// The tokens drawn, the end-of-generation token left out
     pub tokens: Vec<Token>,
+    /// How likely they were, in their order; empty unless asked for
+    pub logprobs: Vec<TokenLogprob>,
     /// Why it ended
     pub finish_reason: FinishReason,
     /// Tokens in the prompt

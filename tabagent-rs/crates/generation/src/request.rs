@@ -5,6 +5,7 @@ use crate::sampling::SamplingParams;
 use crate::{Token, Vocabulary};
 
 const MOST_STOPS: usize = 64;
+const MOST_LOGPROBS: u8 = 20;
 const LONGEST_STOP: usize = 1024;
 
 /// What to generate.
@@ -18,6 +19,10 @@ pub struct GenerateRequest {
     pub sampling: SamplingParams,
     /// Texts that end the completion and are left out of it
     pub stop: Vec<String>,
+    /// What the completion must match, as llguidance's JSON or Lark; see [`Grammars`](crate::Grammars)
+    pub grammar: Option<String>,
+    /// Log probabilities of the drawn tokens, each with this many of the likeliest; at most 20
+    pub logprobs: Option<u8>,
     /// Whether the logits that the first token was drawn from are wanted
     pub keep_logits: bool,
 }
@@ -37,6 +42,9 @@ impl GenerateRequest {
         }
         if !self.prompt.iter().all(|&token| vocabulary.contains(token)) {
             return Err(Error::invalid("prompt", "has a token that is not in the vocabulary"));
+        }
+        if self.logprobs.is_some_and(|count| count > MOST_LOGPROBS) {
+            return Err(Error::invalid("logprobs", format!("must be between 0 and {MOST_LOGPROBS}")));
         }
         check_stops(&self.stop)?;
         check_prompt_length(self.prompt.len() as u64, context_length)

@@ -2,8 +2,10 @@
 
 use crate::completion::{Completion, FinishReason, Timings};
 use crate::error::{Error, Result};
+use crate::grammar::Grammar;
+use crate::logprobs::TokenLogprob;
 use crate::request::GenerateRequest;
-use crate::sampling::Sampler;
+use crate::sampling::{NotANumber, Sampler};
 use crate::stream::Producer;
 use crate::text::TextAssembler;
 use crate::{Token, Vocabulary};
@@ -15,13 +17,14 @@ pub struct Waiting {
     pub request: GenerateRequest,
     /// To the caller
     pub producer: Producer,
+    grammar: Option<Grammar>,
     submitted: Instant,
 }
 
 impl Waiting {
-    /// It waits from now on.
-    pub fn new(request: GenerateRequest, producer: Producer) -> Self {
-        Self { request, producer, submitted: Instant::now() }
+    /// It waits from now on. `grammar` is the request's own, compiled.
+    pub fn new(request: GenerateRequest, grammar: Option<Grammar>, producer: Producer) -> Self {
+        Self { request, producer, grammar, submitted: Instant::now() }
     }
 
     /// Tokens it may come to hold in the KV cache.
@@ -40,11 +43,15 @@ pub struct Sequence {
     pub reserved: usize,
     prompt_length: usize,
     cached: usize,
+    grammar: Option<Grammar>,
     sampler: Sampler,
     assembler: TextAssembler,
     text: String,
     submitted: Instant,
     timings: Timings,
+    /// How many of the likeliest tokens to tell beside the drawn one
+    likeliest: Option<u8>,
+    logprobs: Vec<TokenLogprob>,
     /// Where the first token's logits go, when they are wanted
     logits: Option<Vec<f32>>,
 }
@@ -53,7 +60,7 @@ impl Sequence {
     /// Takes its place with `cached` prompt tokens already computed.
     pub fn new(waiting: Waiting, context_length: usize, cached: usize) -> Self {
         let reserved = waiting.reserve(context_length);
-        let Waiting { request, producer, submitted } = waiting;
+        let Waiting { request, producer, grammar, submitted } = waiting;
         let prompt_length = request.prompt.len();
         producer.admit();
         producer.report_prefill(cached, prompt_length);
@@ -63,11 +70,14 @@ impl Sequence {
             reserved,
             prompt_length,
             cached,
+            grammar,
             sampler: Sampler::new(request.sampling),
             assembler: TextAssembler::new(request.stop),
             text: String::new(),
             submitted,
             timings: Timings { queue: submitted.elapsed(), ..Timings::default() },
+            likeliest: request.logprobs,
+            logprobs: Vec::new(),
             logits: request.keep_logits.then(Vec::new),
         }
     }
@@ -84,10 +94,15 @@ impl Sequence {
 
     /// Draws the next token and hands its text to the caller. Returns the outcome when that ended the answer.
     pub fn advance(&mut self, logits: &[f32], vocabulary: &impl Vocabulary) -> Option<Result<Completion>> {
-        let Ok(token) = self.sampler.sample(logits, &self.tokens) else {
-            let reason = "the model computed a value that is no number".into();
-            return Some(Err(Error::GenerationFailed { reason }));
-        };
+        match self.step(logits, vocabulary) {
+            Ok(None) => None,
+            Ok(Some(reason)) => Some(Ok(self.completion(reason))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn step(&mut self, logits: &[f32], vocabulary: &impl Vocabulary) -> Result<Option<FinishReason>> {
+        let token = self.draw(logits)?;
         if self.tokens.len() == self.prompt_length {
             self.timings.time_to_first_token = self.submitted.elapsed();
             if let Some(kept) = &mut self.logits {
@@ -96,19 +111,33 @@ impl Sequence {
         }
         if vocabulary.ends_generation(token) {
             self.flush();
-            return Some(Ok(self.completion(FinishReason::Stop)));
+            return Ok(Some(FinishReason::Stop));
         }
         self.tokens.push(token);
+        if let Some(count) = self.likeliest {
+            let logprob = TokenLogprob::new(token, logits, count.into(), vocabulary).ok_or_else(not_a_number)?;
+            self.producer.push_logprob(logprob.clone());
+            self.logprobs.push(logprob);
+        }
         let (text, stopped) = self.assembler.push(&vocabulary.piece(token));
         self.emit(text);
         if stopped {
-            return Some(Ok(self.completion(FinishReason::Stop)));
+            return Ok(Some(FinishReason::Stop));
+        }
+        if self.grammar.as_mut().map_or(Ok(false), |grammar| grammar.ends_after(token))? {
+            self.flush();
+            return Ok(Some(FinishReason::Stop));
         }
         if self.tokens.len() >= self.reserved {
-            let reason = if self.flush() { FinishReason::Stop } else { FinishReason::Length };
-            return Some(Ok(self.completion(reason)));
+            let stopped = self.flush();
+            return Ok(Some(if stopped { FinishReason::Stop } else { FinishReason::Length }));
         }
-        None
+        Ok(None)
+    }
+
+    fn draw(&mut self, logits: &[f32]) -> Result<Token> {
+        let allowed = self.grammar.as_mut().map_or(Ok(logits), |grammar| grammar.allowed(logits))?;
+        self.sampler.sample(allowed, &self.tokens).map_err(|NotANumber| not_a_number())
     }
 
     fn emit(&mut self, text: String) {
@@ -127,6 +156,7 @@ impl Sequence {
         Completion {
             text: std::mem::take(&mut self.text),
             tokens: self.tokens[self.prompt_length..].to_vec(),
+            logprobs: std::mem::take(&mut self.logprobs),
             finish_reason,
             prompt_tokens: self.prompt_length,
             cached_tokens: self.cached,
@@ -134,4 +164,8 @@ impl Sequence {
             logits: self.logits.take().unwrap_or_default(),
         }
     }
+}
+
+fn not_a_number() -> Error {
+    Error::GenerationFailed { reason: "the model computed a value that is no number".into() }
 }

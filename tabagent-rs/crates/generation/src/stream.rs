@@ -5,6 +5,7 @@
 
 use crate::completion::Completion;
 use crate::error::{Error, Result};
+use crate::logprobs::TokenLogprob;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -46,12 +47,24 @@ pub trait Control: Send + Sync {
     fn activity(&self) -> Option<u64>;
 }
 
+/// Text, and how many log probabilities there had been with it.
+struct Piece {
+    text: String,
+    logprobs: usize,
+}
+
 type Waker = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct State {
-    pieces: VecDeque<String>,
+    pieces: VecDeque<Piece>,
     bytes: usize,
+    /// Of tokens whose text waits, or was handed over since the caller last took them
+    logprobs: VecDeque<TokenLogprob>,
+    /// How many there have been, how many of them belong to text that was handed over, and how many were taken
+    logprobs_given: usize,
+    logprobs_due: usize,
+    logprobs_taken: usize,
     last_handover: Option<Instant>,
     outcome: Option<Result<Completion>>,
     waker: Option<Waker>,
@@ -94,9 +107,16 @@ impl Producer {
         if !text.is_empty() {
             self.0.change(|state| {
                 state.bytes += text.len();
-                state.pieces.push_back(text);
+                state.pieces.push_back(Piece { text, logprobs: state.logprobs_given });
             });
         }
+    }
+
+    /// Adds what belongs to the next text.
+    pub fn push_logprob(&self, logprob: TokenLogprob) {
+        let mut state = self.0.lock();
+        state.logprobs.push_back(logprob);
+        state.logprobs_given += 1;
     }
 
     /// Whether the caller keeps up. When not, it wakes the scheduler after reading on.
@@ -219,6 +239,18 @@ impl TokenStream {
         }
     }
 
+    /// Log probabilities of the tokens behind the text read since the last call, in their order. At the end, also of
+    /// tokens that gave no text, or a part of a stop sequence.
+    pub fn take_logprobs(&self) -> Vec<TokenLogprob> {
+        let mut state = self.shared.lock();
+        if state.pieces.is_empty() && state.outcome.is_some() {
+            state.logprobs_due = state.logprobs_given;
+        }
+        let count = state.logprobs_due - state.logprobs_taken;
+        state.logprobs_taken += count;
+        state.logprobs.drain(..count).collect()
+    }
+
     fn take(&self, state: &mut State) -> Next {
         if state.pieces.is_empty() {
             return state.outcome.clone().map_or(Next::Pending(None), Next::Finished);
@@ -227,10 +259,15 @@ impl TokenStream {
             return Next::Pending(Some(wait));
         }
         state.last_handover = Some(Instant::now());
-        let text = match self.pacing {
-            Pacing::EachPiece => state.pieces.pop_front().unwrap_or_default(),
-            Pacing::Gather(_) => state.pieces.drain(..).collect(),
+        let most = match self.pacing {
+            Pacing::EachPiece => 1,
+            Pacing::Gather(_) => state.pieces.len(),
         };
+        let mut text = String::new();
+        for piece in state.pieces.drain(..most) {
+            text.push_str(&piece.text);
+            state.logprobs_due = piece.logprobs;
+        }
         state.bytes -= text.len();
         if state.paused && state.pieces.len() <= CAPACITY / 2 {
             state.paused = false;

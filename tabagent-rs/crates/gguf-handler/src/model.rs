@@ -2,7 +2,9 @@
 
 use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, Watch, WeightsModel, load_cpu_module};
 use crate::scheduler::{Handle, start};
-use generation::{Error, GenerateRequest, Pacing, Result, TokenStream, Waiting, channel, check_prompt_length};
+use generation::{
+    Error, GenerateRequest, Grammars, Pacing, Result, TokenStream, Vocabulary, Waiting, channel, check_prompt_length,
+};
 use hardware::{Cores, Memory};
 use model_loader::gguf::GgufHeader;
 use model_loader::{BATCH, default_context_length, estimate};
@@ -68,6 +70,7 @@ pub struct ModelFacts {
 pub struct Model {
     weights: Arc<WeightsModel>,
     facts: ModelFacts,
+    grammars: Grammars,
     handle: Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -95,7 +98,7 @@ impl Model {
         warm_up(&mut context)?;
         let facts = facts(&weights, &header, params);
         let (handle, thread) = start(context, watch)?;
-        Ok(Self { weights, facts, handle, thread: Mutex::new(Some(thread)) })
+        Ok(Self { weights, facts, grammars: Grammars::default(), handle, thread: Mutex::new(Some(thread)) })
     }
 
     /// What was loaded.
@@ -154,8 +157,10 @@ impl Model {
     /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
     pub fn generate(&self, request: GenerateRequest, pacing: Pacing) -> Result<TokenStream> {
         request.validate(self.weights.vocab(), self.facts.context_length)?;
+        let compile = |grammar: &String| self.grammars.compile(grammar, self.weights.vocab());
+        let grammar = request.grammar.as_ref().map(compile).transpose()?;
         let (producer, stream) = channel(Arc::new(self.handle.clone()), pacing, request.prompt.len());
-        self.handle.submit(Waiting::new(request, producer))?;
+        self.handle.submit(Waiting::new(request, grammar, producer))?;
         Ok(stream)
     }
 
@@ -235,7 +240,7 @@ fn facts(weights: &WeightsModel, header: &GgufHeader, params: ContextParams) -> 
     let vocab = weights.vocab();
     ModelFacts {
         architecture: header.architecture.clone(),
-        vocab_size: vocab.len(),
+        vocab_size: vocab.size(),
         train_context_length: weights.train_context_length(),
         context_length: params.context_length,
         embedding_length: weights.embedding_length(),

@@ -61,6 +61,7 @@ parameter!(MinP, f32, number, "min_p", 0.0, 1.0);
 parameter!(RepeatPenalty, f32, number, "repeat_penalty", 0.01, 10.0);
 parameter!(Seed, u64, integer, "seed", 0, u64::MAX);
 parameter!(CoalesceMs, f64, number, "coalesce_ms", 0.0, 60_000.0);
+parameter!(Logprobs, u8, integer, "logprobs", 0, 20);
 parameter!(GpuLayers, u32, integer, "gpu_layers", 0, 100_000);
 parameter!(ContextLength, u32, integer, "context_length", 1, I32_MAX);
 parameter!(Parallel, u32, integer, "n_parallel", 1, 64);
@@ -111,6 +112,17 @@ impl<'py> FromPyObject<'_, 'py> for Stop {
         let wrong = |_| invalid(value.py(), "stop", format!("must be texts, got {}", quoted(&value)));
         let items = value.try_iter().map_err(wrong)?;
         items.map(|item| text(&item.map_err(wrong)?, "stop")).collect::<PyResult<_>>().map(Self)
+    }
+}
+
+/// The parameter `grammar`.
+pub(crate) struct Grammar(pub(crate) String);
+
+impl<'py> FromPyObject<'_, 'py> for Grammar {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        text(&value, "grammar").map(Self)
     }
 }
 

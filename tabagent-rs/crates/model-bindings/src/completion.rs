@@ -1,5 +1,6 @@
 //! A finished completion, as Python sees it.
 
+use crate::logprobs::PyTokenLogprob;
 use generation::{Completion, Timings};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -25,6 +26,11 @@ impl PyCompletion {
     #[getter]
     fn tokens(&self) -> Vec<i32> {
         self.0.tokens.clone()
+    }
+
+    #[getter]
+    fn logprobs(&self) -> Vec<PyTokenLogprob> {
+        self.0.logprobs.iter().cloned().map(PyTokenLogprob::from).collect()
     }
 
     #[getter]

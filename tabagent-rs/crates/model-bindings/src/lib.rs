@@ -11,6 +11,7 @@ mod cpu;
 mod detection;
 mod errors;
 mod gguf;
+mod logprobs;
 mod model;
 mod options;
 mod progress;
@@ -31,6 +32,8 @@ mod _native {
     use crate::detection::{detect_model, find_models};
     #[pymodule_export]
     use crate::gguf::{GgufInfo, estimate_memory, quantize_gguf, read_gguf, repack_bitnet, rewrite_pickled};
+    #[pymodule_export]
+    use crate::logprobs::PyTokenLogprob;
     #[pymodule_export]
     use crate::model::PyModel;
     #[pymodule_export]

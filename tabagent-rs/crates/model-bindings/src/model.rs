@@ -1,8 +1,8 @@
 //! `PyModel`: one loaded model.
 
 use crate::arguments::{
-    CoalesceMs, ContextLength, GpuLayers, MaxTokens, MinP, Parallel, Prompt, RepeatPenalty, Seed, Stop, Temperature,
-    Threads, TokenId, Tokens, TopK, TopP,
+    CoalesceMs, ContextLength, GpuLayers, Grammar, Logprobs, MaxTokens, MinP, Parallel, Prompt, RepeatPenalty, Seed,
+    Stop, Temperature, Threads, TokenId, Tokens, TopK, TopP,
 };
 use crate::asyncio;
 use crate::completion::PyCompletion;
@@ -228,10 +228,11 @@ impl PyModel {
     #[pyo3(
         signature = (
             prompt, max_tokens=MaxTokens(256), temperature=Temperature(0.8), top_k=TopK(40), top_p=TopP(0.95),
-            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, on_token=None
+            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, on_token=None, grammar=None,
+            logprobs=None
         ),
         text_signature = "($self, prompt, max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, \
-                          repeat_penalty=1.0, seed=None, stop=(), on_token=None)"
+                          repeat_penalty=1.0, seed=None, stop=(), on_token=None, grammar=None, logprobs=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
     fn generate(
@@ -247,8 +248,11 @@ impl PyModel {
         seed: Option<Seed>,
         stop: Option<Stop>,
         on_token: Option<Py<PyAny>>,
+        grammar: Option<Grammar>,
+        logprobs: Option<Logprobs>,
     ) -> PyResult<PyCompletion> {
-        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop);
+        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop)
+            .with(grammar, logprobs);
         let stream = self.start(py, prompt, options, Pacing::EachPiece)?;
         stream.completed(py, on_token.as_ref()).map(PyCompletion::from)
     }
@@ -261,10 +265,11 @@ impl PyModel {
     #[pyo3(
         signature = (
             prompt, max_tokens=MaxTokens(256), temperature=Temperature(0.8), top_k=TopK(40), top_p=TopP(0.95),
-            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, coalesce_ms=CoalesceMs(0.0)
+            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, coalesce_ms=CoalesceMs(0.0),
+            grammar=None, logprobs=None
         ),
         text_signature = "($self, prompt, max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, \
-                          repeat_penalty=1.0, seed=None, stop=(), coalesce_ms=0)"
+                          repeat_penalty=1.0, seed=None, stop=(), coalesce_ms=0, grammar=None, logprobs=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
     fn stream(
@@ -280,18 +285,22 @@ impl PyModel {
         seed: Option<Seed>,
         stop: Option<Stop>,
         coalesce_ms: CoalesceMs,
+        grammar: Option<Grammar>,
+        logprobs: Option<Logprobs>,
     ) -> PyResult<PyTokenStream> {
-        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop);
+        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop)
+            .with(grammar, logprobs);
         self.start(py, prompt, options, pacing(coalesce_ms))
     }
 
     #[pyo3(
         signature = (
             prompt, max_tokens=MaxTokens(256), temperature=Temperature(0.8), top_k=TopK(40), top_p=TopP(0.95),
-            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, on_token=None
+            min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None, on_token=None, grammar=None,
+            logprobs=None
         ),
         text_signature = "($self, prompt, max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, \
-                          repeat_penalty=1.0, seed=None, stop=(), on_token=None)"
+                          repeat_penalty=1.0, seed=None, stop=(), on_token=None, grammar=None, logprobs=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
     fn agenerate<'py>(
@@ -307,8 +316,11 @@ impl PyModel {
         seed: Option<Seed>,
         stop: Option<Stop>,
         on_token: Option<Py<PyAny>>,
+        grammar: Option<Grammar>,
+        logprobs: Option<Logprobs>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop);
+        let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop)
+            .with(grammar, logprobs);
         let stream = Bound::new(py, self.start(py, prompt, options, Pacing::EachPiece)?)?;
         asyncio::completion(&stream, on_token)
     }

@@ -1,6 +1,8 @@
 //! Keywords that generating methods have in common.
 
-use crate::arguments::{CoalesceMs, MaxTokens, MinP, RepeatPenalty, Seed, Stop, Temperature, TopK, TopP};
+use crate::arguments::{
+    CoalesceMs, Grammar, Logprobs, MaxTokens, MinP, RepeatPenalty, Seed, Stop, Temperature, TopK, TopP,
+};
 use generation::{GenerateRequest, Pacing, SamplingParams, Token};
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ pub(crate) struct Options {
     max_tokens: u32,
     sampling: SamplingParams,
     stop: Vec<String>,
+    grammar: Option<String>,
+    logprobs: Option<u8>,
     keep_logits: bool,
 }
 
@@ -33,19 +37,25 @@ impl Options {
             seed: seed.map(|seed| seed.0),
         };
         let stop = stop.map_or_else(Vec::new, |stop| stop.0);
-        Self { max_tokens: max_tokens.0, sampling, stop, keep_logits: false }
+        Self { max_tokens: max_tokens.0, sampling, stop, grammar: None, logprobs: None, keep_logits: false }
+    }
+
+    /// With what holds the answer, and how much of its likelihoods is told.
+    pub(crate) fn with(self, grammar: Option<Grammar>, logprobs: Option<Logprobs>) -> Self {
+        let (grammar, logprobs) = (grammar.map(|grammar| grammar.0), logprobs.map(|count| count.0));
+        Self { grammar, logprobs, ..self }
     }
 
     /// For the logits that follow a prompt.
     pub(crate) fn first_logits() -> Self {
         let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
-        Self { max_tokens: 1, sampling: greedy, stop: Vec::new(), keep_logits: true }
+        Self { max_tokens: 1, sampling: greedy, stop: Vec::new(), grammar: None, logprobs: None, keep_logits: true }
     }
 
     /// With its prompt.
     pub(crate) fn request(self, prompt: Vec<Token>) -> GenerateRequest {
-        let Self { max_tokens, sampling, stop, keep_logits } = self;
-        GenerateRequest { prompt, max_tokens, sampling, stop, keep_logits }
+        let Self { max_tokens, sampling, stop, grammar, logprobs, keep_logits } = self;
+        GenerateRequest { prompt, max_tokens, sampling, stop, grammar, logprobs, keep_logits }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::asyncio;
 use crate::completion::PyCompletion;
 use crate::errors::{OrRaise, to_python};
+use crate::logprobs::PyTokenLogprob;
 use generation::{Completion, Error, Next, TokenStream};
 use pyo3::prelude::*;
 use std::time::Duration;
@@ -78,6 +79,10 @@ impl PyTokenStream {
 
     fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         asyncio::next_piece(slf)
+    }
+
+    fn take_logprobs(&self) -> Vec<PyTokenLogprob> {
+        self.0.take_logprobs().into_iter().map(PyTokenLogprob::from).collect()
     }
 
     fn cancel(&self, py: Python<'_>) {

@@ -100,16 +100,11 @@ impl TextTokens {
         let bytes: Vec<u8> = tokens
             .iter()
             .flat_map(|&token| match self.spelling(token) {
-                Some(text) if special && self.special.contains(&(token as u32)) => text.as_bytes().to_vec(),
+                Some(text) if special && self.special.contains(&(token as u32)) => text.into_bytes(),
                 _ => self.piece(token),
             })
             .collect();
         String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// An entry as the vocabulary spells it.
-    pub(crate) fn spelling(&self, token: Token) -> Option<&str> {
-        usize::try_from(token).ok().and_then(|index| self.spellings.get(index)).map(String::as_str)
     }
 
     /// Tokens that are read from text when `parse_special` is set.
@@ -129,8 +124,8 @@ impl TextTokens {
 }
 
 impl Vocabulary for TextTokens {
-    fn contains(&self, token: Token) -> bool {
-        usize::try_from(token).is_ok_and(|index| index < self.size)
+    fn size(&self) -> usize {
+        self.size
     }
 
     fn ends_generation(&self, token: Token) -> bool {
@@ -139,6 +134,10 @@ impl Vocabulary for TextTokens {
 
     fn piece(&self, token: Token) -> Vec<u8> {
         usize::try_from(token).ok().and_then(|index| self.pieces.get(index)).cloned().unwrap_or_default()
+    }
+
+    fn spelling(&self, token: Token) -> Option<String> {
+        usize::try_from(token).ok().and_then(|index| self.spellings.get(index)).cloned()
     }
 }
 

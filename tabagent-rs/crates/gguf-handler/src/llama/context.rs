@@ -5,7 +5,7 @@ use super::logs;
 use super::model::WeightsModel;
 use super::threads::ThreadPool;
 use super::watch::Watch;
-use generation::{Error, Result};
+use generation::{Error, Result, Vocabulary};
 use llama_cpp_sys_2 as sys;
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -110,7 +110,7 @@ impl Context {
 
     /// Computes a batch. Its sequences must continue where the cache holds them.
     pub(crate) fn decode(&mut self, batch: &mut Batch) -> Decoded {
-        let vocabulary = self.model.vocab().len() as i32;
+        let vocabulary = self.model.vocab().size() as i32;
         let fits = !batch.is_empty() && batch.len() <= self.params.batch as usize;
         if !fits || batch.tokens().iter().any(|token| !(0..vocabulary).contains(token)) {
             return Decoded::Failed(-1);
@@ -129,7 +129,7 @@ impl Context {
 
     /// Logits of the token at `index` of the last batch, one per vocabulary entry; `None` when it asked for none.
     pub(crate) fn logits(&mut self, index: usize) -> Option<&[f32]> {
-        let length = self.model.vocab().len();
+        let length = self.model.vocab().size();
         // SAFETY: llama.cpp checks the index, and a row has one float per vocabulary entry. The borrow of `self` keeps
         // the next decode from overwriting it.
         unsafe {

@@ -24,11 +24,6 @@ impl Vocab {
         vocab
     }
 
-    /// Entries; token ids are below it.
-    pub(crate) fn len(&self) -> usize {
-        self.length
-    }
-
     /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens.
     pub(crate) fn longest_piece(&self) -> usize {
         self.longest_piece
@@ -117,14 +112,6 @@ impl Vocab {
         }
     }
 
-    /// The entry as the vocabulary spells it (byte-level models spell a space `Ġ`).
-    pub(crate) fn spelling(&self, token: Token) -> Option<String> {
-        // SAFETY: the id is checked; the string lives as long as the vocabulary.
-        self.contains(token).then(|| unsafe {
-            CStr::from_ptr(sys::llama_vocab_get_text(self.raw, token)).to_string_lossy().into_owned()
-        })
-    }
-
     /// Tokens that `tokenize` reads from text when `parse_special` is set: control, unknown and user-defined ones.
     pub(crate) fn special_tokens(&self) -> Vec<(String, Token)> {
         let parsed = sys::LLAMA_TOKEN_ATTR_CONTROL | sys::LLAMA_TOKEN_ATTR_UNKNOWN | sys::LLAMA_TOKEN_ATTR_USER_DEFINED;
@@ -158,8 +145,8 @@ impl Vocab {
 }
 
 impl Vocabulary for Vocab {
-    fn contains(&self, token: Token) -> bool {
-        usize::try_from(token).is_ok_and(|index| index < self.length)
+    fn size(&self) -> usize {
+        self.length
     }
 
     fn ends_generation(&self, token: Token) -> bool {
@@ -169,6 +156,13 @@ impl Vocabulary for Vocab {
 
     fn piece(&self, token: Token) -> Vec<u8> {
         self.bytes(token, false)
+    }
+
+    fn spelling(&self, token: Token) -> Option<String> {
+        // SAFETY: the id is checked; the string lives as long as the vocabulary.
+        self.contains(token).then(|| unsafe {
+            CStr::from_ptr(sys::llama_vocab_get_text(self.raw, token)).to_string_lossy().into_owned()
+        })
     }
 }
 

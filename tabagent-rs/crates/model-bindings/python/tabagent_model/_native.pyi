@@ -5,6 +5,7 @@ Errors are those of ``tabagent_model.errors``. A number of the wrong type, sign 
 """
 
 import asyncio
+import builtins
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Literal, Self, TypedDict, final
@@ -17,6 +18,7 @@ __all__ = [
     "CpuVariant",
     "GgufInfo",
     "PyModel",
+    "TokenLogprob",
     "TokenStream",
     "_module_file_name",
     "_probe",
@@ -239,6 +241,26 @@ def rewrite_pickled(source: str | PathLike[str], target: str | PathLike[str]) ->
     """
 
 @final
+class TokenLogprob:
+    """A drawn token and how likely the model found it: before repeat penalty, grammar, cuts and temperature."""
+
+    @property
+    def token(self) -> int:
+        """The token."""
+    @property
+    def bytes(self) -> builtins.bytes:
+        """Its bytes, possibly part of a character; a control token's name."""
+    @property
+    def logprob(self) -> float:
+        """Natural logarithm of its probability."""
+    @property
+    def top(self) -> list[tuple[int, builtins.bytes, float]]:
+        """The likeliest tokens with their bytes and log probabilities, likeliest first.
+
+        As many as were asked for; the drawn one may be among them.
+        """
+
+@final
 class Completion:
     """What a generation gave."""
 
@@ -248,6 +270,9 @@ class Completion:
     @property
     def tokens(self) -> list[int]:
         """The tokens drawn, without the one that ended the generation."""
+    @property
+    def logprobs(self) -> list[TokenLogprob]:
+        """How likely they were, in their order; empty unless asked for."""
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
         """``stop``: the model or a stop sequence ended it; ``length``: max_tokens or the context did."""
@@ -280,6 +305,11 @@ class TokenStream:
     def __next__(self) -> str: ...
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> asyncio.Future[str]: ...
+    def take_logprobs(self) -> list[TokenLogprob]:
+        """Those of the text read since the last call, in their order; empty unless asked for.
+
+        Once the stream has ended, also those of tokens that gave no text, or a part of a stop sequence.
+        """
     def cancel(self) -> None:
         """End the generation, in the middle of a prefill too. Returns at once; harmless at any time."""
     @property
@@ -412,6 +442,8 @@ class PyModel:
         seed: int | None = None,
         stop: str | Sequence[str] | None = (),
         on_token: Callable[[str], object] | None = None,
+        grammar: str | None = None,
+        logprobs: int | None = None,
     ) -> Completion:
         """Generate and wait for the end.
 
@@ -427,10 +459,14 @@ class PyModel:
                 ``cached_tokens`` is 0. From 0 to 2^64-1; None draws differently each time.
             stop: Texts that end the generation and are left out of it: at most 64, of 1024 bytes each.
             on_token: Called with each piece of text. What it raises cancels the generation and is raised here.
+            grammar: What the text must match: llguidance's JSON or Lark, as ``LLMatcher.grammar_from_json_schema``,
+                ``_regex`` and ``_lark`` of its Python package give it. When nothing can follow, the generation ends
+                with ``stop``; ended by ``max_tokens``, the text is only a beginning.
+            logprobs: Tell how likely the model found each token, with this many of the likeliest (0 to 20) beside it.
 
         Raises:
             ContextOverflow: The prompt leaves no room for an answer.
-            InvalidParameter: A parameter out of range.
+            InvalidParameter: A parameter out of range, a grammar that cannot be kept to.
             GenerationFailed, ModelClosed: It could not be finished.
         """
     def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
@@ -451,6 +487,8 @@ class PyModel:
         seed: int | None = None,
         stop: str | Sequence[str] | None = (),
         coalesce_ms: float = 0,
+        grammar: str | None = None,
+        logprobs: int | None = None,
     ) -> TokenStream:
         """Start a generation. Arguments and errors as for ``generate``.
 
@@ -469,6 +507,8 @@ class PyModel:
         seed: int | None = None,
         stop: str | Sequence[str] | None = (),
         on_token: Callable[[str], object] | None = None,
+        grammar: str | None = None,
+        logprobs: int | None = None,
     ) -> asyncio.Future[Completion]:
         """``generate`` for asyncio: no thread waits. Cancelling the future cancels the generation."""
 
@@ -583,6 +623,8 @@ class CandleModel:
         seed: int | None = None,
         stop: str | Sequence[str] | None = (),
         on_token: Callable[[str], object] | None = None,
+        grammar: str | None = None,
+        logprobs: int | None = None,
     ) -> Completion:
         """Generate and wait for the end. Arguments and errors as for ``PyModel.generate``."""
     def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
@@ -603,5 +645,7 @@ class CandleModel:
         seed: int | None = None,
         stop: str | Sequence[str] | None = (),
         coalesce_ms: float = 0,
+        grammar: str | None = None,
+        logprobs: int | None = None,
     ) -> TokenStream:
         """Start a generation. Arguments and errors as for ``PyModel.stream``."""
