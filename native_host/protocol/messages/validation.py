@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import REQUESTS, RequestBase
 
+_WHEN_MISSING = {"model": " list_models tells which there are, hello which is the default."}
+
 
 def parse_request(message: dict[str, Any]) -> RequestBase:
     """A request as its model.
@@ -28,4 +30,5 @@ def parse_request(message: dict[str, Any]) -> RequestBase:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise TabAgentError(ErrorCode.BAD_PARAM, f"{path}: {first['msg']}.", path=path) from error
+        hint = _WHEN_MISSING.get(path, "") if first["type"] == "missing" else ""
+        raise TabAgentError(ErrorCode.BAD_PARAM, f"{path}: {first['msg']}.{hint}", path=path) from error
