@@ -62,6 +62,8 @@ export function readPullModelResult(value: unknown): PullModelResult | null {
 /** The part of an answer's result that the panel keeps. */
 export interface AnswerSummary {
   text: string;
+  /** What the model thought before; empty where it did not, and from a host that does not tell. */
+  reasoning: string;
   finishReason: GenerateResult["finish_reason"];
   model: string;
   promptTokens: number;
@@ -71,7 +73,7 @@ export interface AnswerSummary {
 
 export function readAnswer(value: unknown): AnswerSummary | null {
   if (!isRecord(value)) return null;
-  const { text, finish_reason, model, usage, timings } = value;
+  const { text, reasoning, finish_reason, model, usage, timings } = value;
   if (typeof text !== "string" || typeof model !== "string") return null;
   if (!isOneOf(finish_reason, ["stop", "length", "tool_calls"] as const) || !isRecord(usage) || !isRecord(timings)) return null;
   const { prompt_tokens, completion_tokens } = usage;
@@ -79,6 +81,7 @@ export function readAnswer(value: unknown): AnswerSummary | null {
   if (!isAmount(prompt_tokens) || !isAmount(completion_tokens) || !isAmount(decode_tokens_per_second)) return null;
   return {
     text,
+    reasoning: typeof reasoning === "string" ? reasoning : "",
     finishReason: finish_reason,
     model,
     promptTokens: prompt_tokens,

@@ -2,14 +2,21 @@ import { describe, expect, it } from "vitest";
 import { readAnswer, type AnswerSummary } from "../../src/protocol/result-guards";
 import { localFailure } from "../../src/shared/failure";
 import { toChatMessages } from "../../src/sidepanel/state/chat-history";
-import { changeConversation, type Conversation, type ConversationChange } from "../../src/sidepanel/state/conversation";
+import {
+  changeConversation,
+  isThinking,
+  lastAnswer,
+  type Answer,
+  type Conversation,
+  type ConversationChange,
+} from "../../src/sidepanel/state/conversation";
 import { readConversation } from "../../src/sidepanel/state/conversation-storage";
 import { chatResult } from "./samples";
 
 const FAILURE = localFailure("host_disconnected", "gone");
 
-function summary(text: string): AnswerSummary {
-  const answer = readAnswer(chatResult(text));
+function summary(text: string, reasoning = ""): AnswerSummary {
+  const answer = readAnswer(chatResult(text, reasoning));
   if (!answer) throw new Error("The sample is no answer.");
   return answer;
 }
@@ -22,34 +29,60 @@ function asked(n: number, text = `question ${n}`): ConversationChange {
   return { type: "asked", question: { id: `q${n}`, text }, answer: { id: `a${n}`, model: "small" } };
 }
 
+function said(id: string, text: string): ConversationChange {
+  return { type: "token", id, text, reasoning: "" };
+}
+
+function thought(id: string, reasoning: string): ConversationChange {
+  return { type: "token", id, text: "", reasoning };
+}
+
 describe("an answer", () => {
   it("waits, streams, and ends with the host's text and figures", () => {
     expect(play(asked(1)).at(-1)).toMatchObject({ state: "waiting", text: "", model: "small" });
-    const streaming = play(asked(1), { type: "token", id: "a1", text: "Hel" }, { type: "token", id: "a1", text: "lo" });
+    const streaming = play(asked(1), said("a1", "Hel"), said("a1", "lo"));
     expect(streaming.at(-1)).toMatchObject({ state: "streaming", text: "Hello" });
     const done = changeConversation(streaming, { type: "finished", id: "a1", summary: summary("Hello!") });
     expect(done.at(-1)).toMatchObject({ state: "complete", text: "Hello!", summary: { completionTokens: 3, tokensPerSecond: 50.04 } });
   });
 
+  it("streams as soon as it is thought about, and ends with the host's thoughts", () => {
+    const thinking = play(asked(1), thought("a1", "I am "), thought("a1", "asked."));
+    expect(thinking.at(-1)).toMatchObject({ state: "streaming", text: "", reasoning: "I am asked." });
+    expect(isThinking(lastAnswer(thinking) as Answer)).toBe(true);
+    const answering = changeConversation(thinking, said("a1", "Paris"));
+    expect(answering.at(-1)).toMatchObject({ state: "streaming", text: "Paris", reasoning: "I am asked." });
+    expect(isThinking(lastAnswer(answering) as Answer)).toBe(false);
+    const done = changeConversation(answering, { type: "finished", id: "a1", summary: summary("Paris.", "I am asked.\n") });
+    expect(done.at(-1)).toMatchObject({ state: "complete", text: "Paris.", reasoning: "I am asked.\n" });
+    expect(lastAnswer(done)?.summary).not.toHaveProperty("reasoning");
+  });
+
+  it("is not thought about while all of it is white space, nor after it has ended", () => {
+    expect(isThinking(lastAnswer(play(asked(1), thought("a1", "\n\n"))) as Answer)).toBe(false);
+    expect(isThinking(lastAnswer(play(asked(1), thought("a1", "Hm"), { type: "stopped", id: "a1" })) as Answer)).toBe(false);
+    expect(isThinking(lastAnswer(play(asked(1))) as Answer)).toBe(false);
+  });
+
   it.each(["stopped", "interrupted", "failed"] as const)("that is %s keeps what it had, and nothing more is added", (type) => {
     const end = { type, id: "a1", failure: FAILURE } as ConversationChange;
-    const ended = play(asked(1), { type: "token", id: "a1", text: "Hel" }, end);
-    expect(ended.at(-1)).toMatchObject({ state: type, text: "Hel" });
-    expect(changeConversation(ended, { type: "token", id: "a1", text: "lo" })).toEqual(ended);
+    const ended = play(asked(1), thought("a1", "Hm."), said("a1", "Hel"), end);
+    expect(ended.at(-1)).toMatchObject({ state: type, text: "Hel", reasoning: "Hm." });
+    expect(changeConversation(ended, said("a1", "lo"))).toEqual(ended);
     expect(changeConversation(ended, { type: "finished", id: "a1", summary: summary("Hello") })).toEqual(ended);
   });
 
   it("begins anew when it is tried again, with the model of that moment", () => {
-    const ended = play(asked(1), { type: "token", id: "a1", text: "Hel" }, { type: "failed", id: "a1", failure: FAILURE });
+    const ended = play(asked(1), thought("a1", "Hm."), said("a1", "Hel"), { type: "failed", id: "a1", failure: FAILURE });
     const again = changeConversation(ended, { type: "retried", id: "a1", model: "big" });
     expect(again.at(-1)).toEqual({
-      role: "assistant", id: "a1", text: "", state: "waiting", model: "big", summary: null, failure: null,
+      role: "assistant", id: "a1", text: "", reasoning: "", state: "waiting", model: "big", summary: null, failure: null,
     });
   });
 
   it("that is not the one meant stays as it is", () => {
     const before = play(asked(1), { type: "stopped", id: "a1" }, asked(2));
-    const after = changeConversation(before, { type: "token", id: "a2", text: "x" });
+    const after = changeConversation(before, said("a2", "x"));
     expect(after.slice(0, 3)).toEqual(before.slice(0, 3));
   });
 });
@@ -74,8 +107,15 @@ describe("what is sent", () => {
   });
 
   it("has the part of an answer that was stopped", () => {
-    const talk = play(asked(1), { type: "token", id: "a1", text: "Hel" }, { type: "stopped", id: "a1" }, asked(2));
+    const talk = play(asked(1), said("a1", "Hel"), { type: "stopped", id: "a1" }, asked(2));
     expect(toChatMessages(talk)[1]).toEqual({ role: "assistant", content: "Hel" });
+  });
+
+  it("is what was said, never what was thought", () => {
+    const talk = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!", "A greeting.") }, asked(2));
+    expect(toChatMessages(talk)[1]).toEqual({ role: "assistant", content: "Hello!" });
+    const cut = play(asked(1), thought("a1", "A gree"), { type: "stopped", id: "a1" }, asked(2));
+    expect(toChatMessages(cut)).toEqual([{ role: "user", content: "question 1\n\nquestion 2" }]);
   });
 
   it("is well-formed Unicode", () => {
@@ -85,12 +125,20 @@ describe("what is sent", () => {
 
 describe("what was stored", () => {
   it("comes back as it was", () => {
-    const talk = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!") });
+    const talk = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!", "A greeting.") });
+    expect(talk.at(-1)).toMatchObject({ reasoning: "A greeting." });
     expect(readConversation(structuredClone(talk))).toEqual(talk);
   });
 
+  it("comes back without thoughts where they make no sense", () => {
+    const [question, answer] = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!") });
+    for (const reasoning of [undefined, null, 5, {}]) {
+      expect(readConversation([question, { ...answer, reasoning }])).toEqual([question, answer]);
+    }
+  });
+
   it("comes back with an answer under way marked as interrupted", () => {
-    const talk = play(asked(1), { type: "token", id: "a1", text: "Hel" });
+    const talk = play(asked(1), said("a1", "Hel"));
     expect(readConversation(structuredClone(talk)).at(-1)).toMatchObject({
       state: "interrupted", text: "Hel", failure: { code: "host_disconnected" },
     });

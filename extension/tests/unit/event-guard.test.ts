@@ -1,7 +1,35 @@
 import { describe, expect, it } from "vitest";
 import { parseEvent } from "../../src/protocol/event-guard";
-import { readPullModelResult } from "../../src/protocol/result-guards";
-import { PULLED } from "./samples";
+import { readAnswer, readPullModelResult } from "../../src/protocol/result-guards";
+import { chatResult, PULLED } from "./samples";
+
+describe("a token", () => {
+  const plain = { id: 1, event: "token", text: "Par" };
+
+  it("comes through with what was thought", () => {
+    expect(parseEvent({ ...plain, text: "", reasoning: "Hm" })).toEqual({ ...plain, text: "", reasoning: "Hm" });
+  });
+
+  it("comes through without thoughts where they are null, missing or senseless", () => {
+    for (const reasoning of [null, undefined, 5, {}, ["x"]]) expect(parseEvent({ ...plain, reasoning })).toStrictEqual(plain);
+  });
+
+  it("is none without text", () => {
+    for (const text of [null, undefined, 5]) expect(parseEvent({ ...plain, reasoning: "Hm", text })).toBeNull();
+  });
+});
+
+describe("the result of an answer", () => {
+  it("has what was said and thought", () => {
+    expect(readAnswer(chatResult("Paris.", "Hm."))).toMatchObject({ text: "Paris.", reasoning: "Hm." });
+  });
+
+  it("has no thoughts where they are missing or senseless", () => {
+    for (const reasoning of [undefined, null, 5]) {
+      expect(readAnswer({ ...chatResult("Paris."), reasoning })).toMatchObject({ text: "Paris.", reasoning: "" });
+    }
+  });
+});
 
 describe("progress", () => {
   const plain = { id: 1, event: "progress", stage: "downloading", done: 1, total: 4, unit: "bytes" };

@@ -61,8 +61,8 @@ describe("the status line", () => {
   function status(change: Partial<PanelState>): { text: string; fraction: number | null } {
     return describeStatus({ connection: READY, models: [], model: "small", conversation: [], progress: null, ...change });
   }
-  const answering = (state: "waiting" | "streaming"): Conversation => [
-    { role: "assistant", id: "1", text: "", state, model: "small", summary: null, failure: null },
+  const answering = (state: "waiting" | "streaming", reasoning = "", text = ""): Conversation => [
+    { role: "assistant", id: "1", text, reasoning, state, model: "small", summary: null, failure: null },
   ];
 
   it("speaks of the connection before all else", () => {
@@ -80,10 +80,16 @@ describe("the status line", () => {
     expect(status({ conversation, progress: { stage: "queued", done: 0, total: 2 } }).text).toBe("Waiting for its turn, 2 ahead…");
   });
 
+  it("tells thinking from writing", () => {
+    expect(status({ conversation: answering("streaming", "Hm") }).text).toBe("Thinking…");
+    expect(status({ conversation: answering("streaming", "Hm", "A") }).text).toBe("Writing…");
+    expect(status({ conversation: answering("streaming") }).text).toBe("Writing…");
+  });
+
   it("ends with counts and speed", () => {
     const summary = { finishReason: "stop", model: "small", promptTokens: 1200, completionTokens: 34, tokensPerSecond: 48.27 } as const;
     const conversation: Conversation = [
-      { role: "assistant", id: "1", text: "x", state: "complete", model: "small", summary, failure: null },
+      { role: "assistant", id: "1", text: "x", reasoning: "", state: "complete", model: "small", summary, failure: null },
     ];
     expect(status({ conversation }).text).toBe("1,200 → 34 tokens · 48.3 tok/s");
   });

@@ -139,6 +139,22 @@ describe("a question", () => {
     expect(answer()).toMatchObject({ state: "streaming", text: "A" });
   });
 
+  it("shows what is thought, keeps it, and does not send it back", async () => {
+    await becomeReady();
+    controller.ask("one");
+    const id = sent("chat")[0]?.id;
+    reply(id, { event: "progress", stage: "prefill", done: 1, total: 4, unit: "tokens" });
+    reply(id, { event: "token", text: "", reasoning: "Hm" });
+    expect(controller.store.get().progress).toBeNull();
+    expect(answer()).toMatchObject({ state: "streaming", text: "", reasoning: "Hm" });
+    reply(id, { event: "token", text: "Two" });
+    expect(answer()).toMatchObject({ text: "Two", reasoning: "Hm" });
+    reply(id, { event: "done", result: chatResult("Two.", "Hm.") });
+    expect(saved.at(-1)?.at(-1)).toMatchObject({ text: "Two.", reasoning: "Hm." });
+    controller.ask("three");
+    expect(JSON.stringify(sent("chat")[1]?.body)).not.toContain("Hm");
+  });
+
   it("is saved as its answer grows", async () => {
     await becomeReady();
     controller.ask("one");

@@ -100,6 +100,12 @@ describe("with two panels", () => {
     expect(replies(two)).toEqual([{ kind: "reply", id: 1, reply: { event: "token", text: "for two" } }]);
   });
 
+  it("takes thoughts to the panel as they came", () => {
+    chat(one, 1);
+    host().deliver({ id: requests("chat")[0]?.id, event: "token", text: "", reasoning: "Hm" });
+    expect(replies(one)).toEqual([{ kind: "reply", id: 1, reply: { event: "token", text: "", reasoning: "Hm" } }]);
+  });
+
   it("ignores what comes after the last event of a request", () => {
     chat(one, 1);
     const id = requests("chat")[0]?.id;

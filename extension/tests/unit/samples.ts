@@ -23,9 +23,11 @@ export const PULLED = {
   size_bytes: 3e6,
 };
 
-export function chatResult(text: string): Record<string, unknown> {
+export function chatResult(text: string, reasoning = ""): Record<string, unknown> {
   return {
     text,
+    reasoning,
+    tool_calls: [],
     finish_reason: "stop",
     model: "small",
     engine: "llama-cpp",

@@ -1,15 +1,16 @@
 /**
- * Tells a screen reader when an answer begins and ends, never token by token. Failures announce themselves.
+ * Tells a screen reader when an answer begins, is thought about and ends, never token by token. Failures announce themselves.
  */
 import type { JSX } from "preact";
 import { t } from "../i18n";
-import { lastAnswer, type Answer, type Conversation } from "../state/conversation";
+import { isThinking, lastAnswer, type Answer, type Conversation } from "../state/conversation";
 
 function announcement(answer: Answer | null): string {
   switch (answer?.state) {
     case "waiting":
-    case "streaming":
       return t("announce_answering");
+    case "streaming":
+      return t(isThinking(answer) ? "announce_thinking" : "announce_answering");
     case "complete":
       return t("announce_done");
     case "stopped":

@@ -1,11 +1,12 @@
-/** An answer: its text as far as it has come, how it ended, and what can be done with it. */
+/** An answer: what was thought before, its text as far as it has come, how it ended, and what can be done with it. */
 import type { JSX } from "preact";
 import { t } from "../i18n";
-import { isUnderWay, type Answer } from "../state/conversation";
+import { isThinking, isUnderWay, type Answer } from "../state/conversation";
 import { CopyButton } from "./copy-button";
 import { FailureBox } from "./failure-box";
 import { MarkdownView } from "./markdown-view";
 import { RetryButton } from "./retry-button";
+import { ThoughtsView } from "./thoughts-view";
 
 interface AnswerViewProps {
   answer: Answer;
@@ -14,11 +15,13 @@ interface AnswerViewProps {
 }
 
 export function AnswerView({ answer, canRetry, onRetry }: AnswerViewProps): JSX.Element {
-  const { text, state, failure, summary } = answer;
+  const { text, reasoning, state, failure, summary } = answer;
+  const thoughts = reasoning.trim();
   return (
     <li class="answer" data-testid="message" data-role="assistant" data-state={state} aria-busy={isUnderWay(answer)}>
       <span class="visually-hidden">{t("answer_by")}</span>
-      {state === "waiting" && <Waiting />}
+      {isUnderWay(answer) && text.trim() === "" && thoughts === "" && <Waiting />}
+      {thoughts !== "" && <ThoughtsView thoughts={thoughts} isThinking={isThinking(answer)} />}
       <MarkdownView markdown={text} />
       {summary?.finishReason === "length" && <p class="note">{t("answer_cut")}</p>}
       {failure && <FailureBox failure={failure} scope="answer" onRetry={canRetry ? onRetry : null} />}

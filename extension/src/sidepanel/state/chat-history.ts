@@ -1,6 +1,7 @@
 /**
  * The conversation as the `messages` of a `chat` request. Many chat templates refuse two messages of one role in a
- * row, so a question that was never answered is joined with the one after it.
+ * row, so a question that was never answered is joined with the one after it. Thoughts stay here: a model is asked
+ * with what was said.
  */
 import type { ChatMessage } from "../../protocol/messages";
 import type { Conversation } from "./conversation";

@@ -13,16 +13,17 @@ const ANSWER_STATES = ["waiting", "streaming", "complete", "stopped", "interrupt
 
 function readTurn(value: unknown): Turn | null {
   if (!isRecord(value) || typeof value["id"] !== "string" || typeof value["text"] !== "string") return null;
-  const { id, text, role, state, model, summary } = value;
+  const { id, text, reasoning, role, state, model, summary } = value;
   if (role === "user") return { role, id, text };
   if (role !== "assistant" || !isOneOf(state, ANSWER_STATES) || typeof model !== "string") return null;
-  return { role, id, text, state, model, summary: readSummary(summary), failure: parseFailure(value["failure"]) };
+  const thought = typeof reasoning === "string" ? reasoning : "";
+  return { role, id, text, reasoning: thought, state, model, summary: readSummary(summary), failure: parseFailure(value["failure"]) };
 }
 
 function readSummary(value: unknown): Answer["summary"] {
   if (!isRecord(value) || typeof value["model"] !== "string") return null;
   const { finishReason, model, promptTokens, completionTokens, tokensPerSecond } = value;
-  if (!isOneOf(finishReason, ["stop", "length"] as const)) return null;
+  if (!isOneOf(finishReason, ["stop", "length", "tool_calls"] as const)) return null;
   if (!isAmount(promptTokens) || !isAmount(completionTokens) || !isAmount(tokensPerSecond)) return null;
   return { finishReason, model, promptTokens, completionTokens, tokensPerSecond };
 }

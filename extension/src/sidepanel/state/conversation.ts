@@ -18,11 +18,13 @@ export interface Answer {
   role: "assistant";
   id: string;
   text: string;
+  /** What the model thought before it answered: shown, and never sent back. */
+  reasoning: string;
   state: AnswerState;
   /** The model that was asked. */
   model: string;
-  /** Counts and speed of a complete answer. Its text is not kept twice. */
-  summary: Omit<AnswerSummary, "text"> | null;
+  /** Counts and speed of a complete answer. What it says and thought is not kept twice. */
+  summary: Omit<AnswerSummary, "text" | "reasoning"> | null;
   /** Why it is interrupted or failed. */
   failure: Failure | null;
 }
@@ -32,7 +34,7 @@ export type Conversation = readonly Turn[];
 
 export type ConversationChange =
   | { type: "asked"; question: { id: string; text: string }; answer: { id: string; model: string } }
-  | { type: "token"; id: string; text: string }
+  | { type: "token"; id: string; text: string; reasoning: string }
   | { type: "finished"; id: string; summary: AnswerSummary }
   | { type: "stopped"; id: string }
   | { type: "interrupted" | "failed"; id: string; failure: Failure }
@@ -43,13 +45,18 @@ export function isUnderWay(turn: Turn | undefined): boolean {
   return turn?.role === "assistant" && (turn.state === "waiting" || turn.state === "streaming");
 }
 
+/** Nothing has been said yet, but thought. */
+export function isThinking({ state, text, reasoning }: Answer): boolean {
+  return state === "streaming" && text.trim() === "" && reasoning.trim() !== "";
+}
+
 export function lastAnswer(conversation: Conversation): Answer | null {
   const last = conversation.at(-1);
   return last?.role === "assistant" ? last : null;
 }
 
 function newAnswer(id: string, model: string): Answer {
-  return { role: "assistant", id, text: "", state: "waiting", model, summary: null, failure: null };
+  return { role: "assistant", id, text: "", reasoning: "", state: "waiting", model, summary: null, failure: null };
 }
 
 function changeAnswer(conversation: Conversation, id: string, change: (answer: Answer) => Answer): Conversation {
@@ -70,10 +77,14 @@ export function changeConversation(conversation: Conversation, change: Conversat
         newAnswer(change.answer.id, change.answer.model),
       ];
     case "token":
-      return advance(conversation, change.id, ({ text }) => ({ state: "streaming", text: text + change.text }));
+      return advance(conversation, change.id, ({ text, reasoning }) => ({
+        state: "streaming",
+        text: text + change.text,
+        reasoning: reasoning + change.reasoning,
+      }));
     case "finished": {
-      const { text, ...summary } = change.summary;
-      return advance(conversation, change.id, () => ({ state: "complete", text, summary }));
+      const { text, reasoning, ...summary } = change.summary;
+      return advance(conversation, change.id, () => ({ state: "complete", text, reasoning, summary }));
     }
     case "stopped":
       return advance(conversation, change.id, () => ({ state: "stopped" }));

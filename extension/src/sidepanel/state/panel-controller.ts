@@ -136,7 +136,7 @@ export class PanelController {
         this.store.update({ progress: reply });
         break;
       case "token":
-        this.#change({ type: "token", id, text: reply.text });
+        this.#change({ type: "token", id, text: reply.text, reasoning: reply.reasoning ?? "" });
         break;
       case "done": {
         const summary = readAnswer(reply.result);
