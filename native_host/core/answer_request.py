@@ -11,6 +11,9 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.chat import ToolChoice
 from native_host.protocol.messages.requests import ChatRequest, GenerateOptions, GenerateRequest, LoadOptions
 
+CAPABILITIES = frozenset({"grammar", "json_schema", "logprobs", "tools", "tool_choice"})
+"""What a request for an answer may need of its engine."""
+
 _NOT_SAMPLING = {*LoadOptions.model_fields, "response_format", "grammar", "logprobs", "top_logprobs"}
 
 

@@ -1,6 +1,7 @@
 """Rust's order of the engines for a model, with the fastest first where their speed was measured here.
 
-An engine overtakes the first only when both have been measured; one that has not keeps its place.
+An engine overtakes the first only when both have been measured, and when it can do what requests might ask of the
+first. Any other keeps its place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
 from backends.registry import version
+from native_host.core.answer_request import CAPABILITIES
 from native_host.core.machine import Machine
 from native_host.core.measured_speed import (
     TYPICAL_ANSWER,
@@ -50,7 +52,10 @@ class EngineRanking:
         speeds = {name: speed for name, speed in (await self._speeds(facts, options)).items() if name in able}
         if not speeds:
             return facts
-        first = min(speeds, key=lambda name: speeds[name].typical_ms) if able[0] in speeds else able[0]
+        first = able[0]
+        if first in speeds:
+            equals = [name for name in speeds if self._can(name) >= self._can(first)]
+            first = min(equals, key=lambda name: speeds[name].typical_ms)
         found = [_with_reason(it, speeds) for it in (facts["backend"], *facts["alternatives"]) if it]
         found.sort(key=lambda backend: first not in _names(backend))
         return {**facts, "backend": found[0], "alternatives": found[1:]}
@@ -86,6 +91,9 @@ class EngineRanking:
             log.warning("a measured speed is lost: %s", error)
             return False
         return True
+
+    def _can(self, engine: str) -> frozenset[str]:
+        return CAPABILITIES & frozenset(self._engines[engine].capabilities)
 
     async def _speeds(self, facts: ModelFacts, options: LoadOptions) -> dict[str, Speed]:
         """By engine; those that still hold."""

@@ -72,7 +72,9 @@ def test_what_is_measured_is_what_auto_takes(tabagent: Installation) -> None:
         assert kept["decode_tokens_per_second"] == pytest.approx(speed["decode_tokens_per_second"])
         rival = {**kept, "engine": "candle", "decode_tokens_per_second": 2 * kept["decode_tokens_per_second"]}
         speeds(tabagent).write_text(json.dumps({**content, "speeds": [kept, rival]}))
-        assert host.result("load_model", model="m")["result"]["engine"] == "candle"
+        for asked, taken in {"llama_cpp": "llama_cpp", "auto": "candle", "fallback": "candle"}.items():
+            host.result("unload_model", model="m")
+            assert host.result("load_model", model="m", engine=asked)["result"]["engine"] == taken
 
 
 def test_a_failing_engine_is_reported_with_its_reason(tabagent: Installation) -> None:

@@ -18,6 +18,7 @@ from native_host.core.measured_speed import KEPT, Conditions, Speed, SpeedFile, 
 from native_host.core.model_detection import ModelDetection
 from native_host.protocol.messages.requests import LoadOptions
 from native_host.settings import load_settings
+from tests.made_models import gguf
 from tests.support import Installation
 
 ENGINES = {engine.name: engine for engine in descriptors()}
@@ -25,14 +26,16 @@ FAST, SLOW = (1000.0, 100.0), (10.0, 1.0)
 
 
 class Measured:
-    """An installation with a GGUF file that llama.cpp comes first for, and that chaos takes too."""
+    """An installation with a GGUF file that llama.cpp comes first for, and that candle and chaos take too."""
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.settings = load_settings(environ=installation.environ)
         self.file = self.settings.cache_dir / "speeds.json"
-        self.name = installation.chaos_model("m")["model"]
+        self.name = "m"
         self.path = installation.models / "m.gguf"
+        weights = [("token_embd.weight", [8, 4], 0, bytes(128))]
+        self.path.write_bytes(gguf(weights, general__architecture="llama", llama__context_length=4096))
         self.ranking = EngineRanking(self.settings, Machine(), list(ENGINES.values()))
 
     def record(self, engine: str, rates: tuple[float, float], **options: Any) -> bool:
@@ -57,34 +60,41 @@ def measured(tabagent: Installation) -> Measured:
     return Measured(tabagent)
 
 
-def test_the_fastest_comes_first_and_is_taken(measured: Measured) -> None:
+def test_the_fastest_comes_first(measured: Measured) -> None:
     by_rust = measured.order()
     assert by_rust[0] == "llama_cpp"
     measured.record("llama_cpp", SLOW)
-    measured.record("chaos", FAST)
-    assert measured.order() == ["chaos", *(name for name in by_rust if name != "chaos")]
+    measured.record("candle", FAST)
+    assert measured.order() == ["candle", *(name for name in by_rust if name != "candle")]
     with measured.installation.host() as host:
         facts = host.result("detect_model", model=measured.name)["result"]
         took = typical_ms(*FAST) / 1000
-        assert f"512 tokens read and 128 written in {took:.2f} s" in facts["backend"]["Python"]["reason"]
+        assert f"512 tokens read and 128 written in {took:.2f} s" in facts["backend"]["Rust"]["reason"]
         assert "measured here" in facts["alternatives"][0]["Rust"]["reason"]
-        for engine in ("auto", "fallback"):
-            assert host.result("load_model", model=measured.name, engine=engine)["result"]["engine"] == "chaos"
-            host.result("unload_model", model=measured.name)
-        named = host.result("load_model", model=measured.name, engine="llama_cpp")
-        assert named["error"]["code"] == "unsupported_architecture", "who names an engine gets it"
+
+
+def test_one_that_can_do_less_overtakes_nobody(measured: Measured) -> None:
+    """``auto`` would lose tools and grammars by it."""
+    by_rust = measured.order()
+    assert "chaos" in by_rust
+    assert "tools" not in ENGINES["chaos"].capabilities
+    measured.record("llama_cpp", SLOW)
+    measured.record("chaos", FAST)
+    assert measured.order() == by_rust
+    measured.record("candle", (20.0, 2.0))
+    assert measured.order()[0] == "candle"
 
 
 def test_a_slower_one_stays_behind(measured: Measured) -> None:
     by_rust = measured.order()
     measured.record("llama_cpp", FAST)
-    measured.record("chaos", SLOW)
+    measured.record("candle", SLOW)
     assert measured.order() == by_rust
 
 
 def test_what_was_not_compared_with_the_first_keeps_its_place(measured: Measured) -> None:
     by_rust = measured.order()
-    measured.record("chaos", FAST)
+    measured.record("candle", FAST)
     assert measured.order() == by_rust
 
 
@@ -92,7 +102,7 @@ def test_what_was_not_compared_with_the_first_keeps_its_place(measured: Measured
 def test_what_was_measured_otherwise_does_not_count(measured: Measured, change: str) -> None:
     by_rust = measured.order()
     measured.record("llama_cpp", SLOW)
-    measured.record("chaos", FAST)
+    measured.record("candle", FAST)
     options: dict[str, Any] = {}
     content = json.loads(measured.file.read_text())
     match change:
@@ -115,8 +125,8 @@ def test_what_was_measured_otherwise_does_not_count(measured: Measured, change: 
     measured.file.write_text(json.dumps(content))
     assert measured.order(**options) == by_rust
     measured.record("llama_cpp", SLOW, **options)
-    measured.record("chaos", FAST, **options)
-    assert measured.order(**options)[0] == "chaos"
+    measured.record("candle", FAST, **options)
+    assert measured.order(**options)[0] == "candle"
 
 
 @pytest.mark.parametrize(
@@ -139,14 +149,14 @@ def test_a_damaged_file_is_ignored_and_replaced(measured: Measured, content: byt
     assert measured.order() == by_rust
     assert "measured speeds are ignored" in measured.installation.log()
     measured.record("llama_cpp", SLOW)
-    measured.record("chaos", FAST)
-    assert measured.order()[0] == "chaos"
+    measured.record("candle", FAST)
+    assert measured.order()[0] == "candle"
 
 
 @pytest.mark.parametrize("number", ["NaN", "0", "-1", "Infinity", '"100"', "1e999"])
 def test_rates_that_are_none(measured: Measured, number: str) -> None:
     measured.record("llama_cpp", SLOW)
-    measured.record("chaos", FAST)
+    measured.record("candle", FAST)
     text = measured.file.read_text()
     assert "1000.0" in text
     measured.file.write_text(text.replace("1000.0", number))
@@ -156,7 +166,7 @@ def test_rates_that_are_none(measured: Measured, number: str) -> None:
 def test_a_file_that_cannot_be_written_costs_nothing_but_itself(measured: Measured) -> None:
     measured.file.parent.mkdir(parents=True, exist_ok=True)
     measured.file.mkdir()
-    assert not measured.record("chaos", FAST)
+    assert not measured.record("candle", FAST)
     assert [path.name for path in measured.file.parent.iterdir()] == ["speeds.json"], "nothing is left behind"
     assert measured.order()[0] == "llama_cpp"
 
