@@ -53,8 +53,7 @@ class TextGeneration(LanguageModel):
         tokenizer = GgufTokenizer(vocabulary, weights.chat_template)
         self._threads = request.threads or physical_cores()
         compute = Compute(weights, vocabulary.size, self._threads)
-        trained = weights.context_train_length
-        context_length = request.context_length or min(trained, LARGEST_DEFAULT_CONTEXT)
+        context_length = _context_length(request, weights.context_train_length)
         super().__init__(tokenizer, partial(EvaluatedSequence, compute), context_length, request.parallel)
 
     def info(self) -> ModelInfo:
@@ -71,3 +70,16 @@ class TextGeneration(LanguageModel):
             actions=TEXT_ACTIONS,
             details={"threads": self._threads},
         )
+
+
+def _context_length(request: LoadRequest, trained: int) -> int:
+    """Tokens; ``trained`` is 0 where the file does not tell."""
+    most = trained or LARGEST_DEFAULT_CONTEXT
+    wanted = request.context_length or min(most, LARGEST_DEFAULT_CONTEXT)
+    if trained and wanted > trained:
+        raise EngineError(
+            "load_failed",
+            f"context_length must be between 1 and {trained}, which the model was trained for, got {wanted}.",
+            path=str(request.path),
+        )
+    return wanted

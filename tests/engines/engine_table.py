@@ -21,9 +21,9 @@ FOOT = """
 Capabilities are what `tests/engines/test_contract.py` shows on real models of each engine. A third party's engine
 registers in the entry-point group `tabagent.backends` and is one more row.
 
-llama-cpp-python comes as source alone. Installing it compiles llama.cpp for this very CPU: it takes a C++ compiler, and
-about six minutes on two cores. It cannot be in one process with the Rust wheel, whose libggml has the same name; workers
-keep them apart.
+llama-cpp-python comes as source alone. Installing it compiles llama.cpp for this very CPU, which takes a C++ compiler
+and, on two cores, about six minutes. It cannot be in one process with the Rust wheel, whose libggml has the same name;
+workers keep them apart.
 """
 
 
