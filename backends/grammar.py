@@ -7,6 +7,10 @@ from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
 
 from backends.contract import Constraint, EngineError
 
+WHITESPACE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""Between the parts of JSON: what models were trained to write, and no more. Where any is allowed, small models write
+line breaks until they run out of tokens. A schema's own ``x-guidance`` comes first."""
+
 
 def compiled(constraint: Constraint) -> str:
     """The grammar as llguidance's JSON.
@@ -17,7 +21,7 @@ def compiled(constraint: Constraint) -> str:
     try:
         match constraint.kind:
             case "json_schema":
-                return str(LLMatcher.grammar_from_json_schema(constraint.value))
+                return str(LLMatcher.grammar_from_json_schema(constraint.value, defaults=WHITESPACE))
             case "regex":
                 return str(LLMatcher.grammar_from_regex(constraint.value))
             case "gbnf":

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.http.http_process import HttpProcess
-from tests.support import Installation
+from tests.support import MODEL, Installation
+from tests.weights import minilm
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +15,13 @@ def http(shared: Installation) -> Iterator[HttpProcess]:
     """One HTTP server for all tests of a module."""
     with HttpProcess(shared) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def real(http: HttpProcess) -> HttpProcess:
+    """With the real model loaded, and MiniLM and a reranker on disk as ``minilm`` and ``reranker``."""
+    models = http.installation.models
+    shutil.copytree(minilm.onnx_int8().parent, models / "minilm")
+    shutil.copytree(minilm.onnx_classifier(labels=1).parent, models / "reranker")
+    http.post("/tabagent/v1/load_model", model=MODEL, options={"keep_alive": -1}).raise_for_status()
+    return http
