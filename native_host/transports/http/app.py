@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from native_host import __version__
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.transports.http import openai, own
+from native_host.transports.http import anthropic, ollama, openai, own
 from native_host.transports.http.admission import HEALTH
 from native_host.transports.http.failures import Failure, body
 from native_host.transports.http.service import Service
@@ -34,7 +34,8 @@ def application(service: Service) -> FastAPI:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    for router in (own.routes(service), *openai.routes(service)):
+    dialects = (*openai.routes(service), anthropic.routes(service), *ollama.routes(service))
+    for router in (own.routes(service), *dialects):
         app.include_router(router)
     app.add_exception_handler(Failure, _failed)
     app.add_exception_handler(TabAgentError, _failed)

@@ -1,0 +1,144 @@
+"""From ``/v1/messages`` to the protocol's ``chat``, and from its answer to blocks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from native_host.transports.http.anthropic.shapes import (
+    Block,
+    ImageBlock,
+    MessagesBody,
+    TextBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+    Turn,
+)
+from native_host.transports.http.sampling import bad_param, options_of, stops
+
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def request_of(body: MessagesBody) -> dict[str, Any]:
+    """The fields of ``chat``."""
+    form = body.output_format or (body.output_config and body.output_config.format)
+    schema = {"type": "json_schema", "json_schema": {"schema": form.schema_}} if form else None
+    fields: dict[str, Any] = {
+        "model": body.model,
+        "messages": messages_of(body),
+        "engine": body.engine,
+        "thinking": None if body.thinking is None else body.thinking.type != "disabled",
+        "options": options_of(
+            body, max_tokens=body.max_tokens, stop=stops(body.stop_sequences), response_format=schema
+        ),
+    }
+    if body.tools:
+        fields["tools"] = [_tool(tool.model_dump(exclude_none=True)) for tool in body.tools]
+        fields |= _choice(body)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def messages_of(body: MessagesBody) -> list[dict[str, Any]]:
+    """The turns as messages: results of tools are messages of their own, before the rest of their turn."""
+    messages: list[dict[str, Any]] = []
+    if body.system:
+        text = body.system if isinstance(body.system, str) else "\n\n".join(block.text for block in body.system)
+        messages.append({"role": "system", "content": text})
+    for turn in body.messages:
+        messages += _of_turn(turn)
+    return messages
+
+
+def blocks_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """An answer's blocks."""
+    blocks: list[dict[str, Any]] = []
+    if result["reasoning"]:
+        blocks.append({"type": "thinking", "thinking": result["reasoning"], "signature": ""})
+    if result["text"] or not result["tool_calls"]:
+        blocks.append({"type": "text", "text": result["text"]})
+    return blocks + [{**tool_use(call), "input": arguments_of(call)} for call in result["tool_calls"]]
+
+
+def tool_use(call: dict[str, Any]) -> dict[str, Any]:
+    """A call's block, before its arguments."""
+    return {"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": {}}
+
+
+def arguments_of(call: dict[str, Any]) -> dict[str, Any]:
+    """A call's arguments as an object."""
+    try:
+        arguments = json.loads(call["function"]["arguments"])
+    except ValueError:  # an engine that does not see to it
+        return {}
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def stop_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Why it ended."""
+    return {"stop_reason": _STOP_REASONS[result["finish_reason"]], "stop_sequence": None}
+
+
+def usage_of(result: dict[str, Any]) -> dict[str, int]:
+    """Tokens: those of the prompt that were in the cache are counted apart."""
+    usage = result["usage"]
+    return {
+        "input_tokens": usage["prompt_tokens"] - usage["cached_tokens"],
+        "cache_read_input_tokens": usage["cached_tokens"],
+        "cache_creation_input_tokens": 0,
+        "output_tokens": usage["completion_tokens"],
+    }
+
+
+def _of_turn(turn: Turn) -> list[dict[str, Any]]:
+    if isinstance(turn.content, str):
+        return [{"role": turn.role, "content": turn.content}]
+    results = [
+        {"role": "tool", "tool_call_id": block.tool_use_id, "content": _parts(block.content)}
+        for block in turn.content
+        if isinstance(block, ToolResultBlock)
+    ]
+    message: dict[str, Any] = {"role": turn.role}
+    if parts := _parts(turn.content):
+        message["content"] = parts
+    if calls := [_call(block) for block in turn.content if isinstance(block, ToolUseBlock)]:
+        message["tool_calls"] = calls
+    if len(message) == 1:
+        return results or [{"role": turn.role, "content": ""}]
+    return [*results, message]
+
+
+def _parts(content: str | list[Any]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    return [_part(block) for block in content if isinstance(block, TextBlock | ImageBlock)]
+
+
+def _part(block: Block) -> dict[str, Any]:
+    if isinstance(block, ImageBlock):
+        url = f"data:{block.source.media_type};base64,{block.source.data}"
+        return {"type": "image_url", "image_url": {"url": url}}
+    assert isinstance(block, TextBlock)
+    return {"type": "text", "text": block.text}
+
+
+def _call(block: ToolUseBlock) -> dict[str, Any]:
+    arguments = json.dumps(block.input, ensure_ascii=False)
+    return {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": arguments}}
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": tool["name"], "parameters": tool["input_schema"]}
+    return {"type": "function", "function": {**function, "description": tool.get("description", "")}}
+
+
+def _choice(body: MessagesBody) -> dict[str, Any]:
+    choice = body.tool_choice
+    if choice is None:
+        return {}
+    parallel = {"parallel_tool_calls": not choice.disable_parallel_tool_use}
+    if choice.type != "tool":
+        return {"tool_choice": _CHOICES[choice.type], **parallel}
+    if not choice.name:
+        raise bad_param("tool_choice.name", "is missing")
+    return {"tool_choice": {"type": "function", "function": {"name": choice.name}}, **parallel}

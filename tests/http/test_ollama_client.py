@@ -1,0 +1,123 @@
+"""Ollama's own client for Python against the real model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import ollama
+import pytest
+
+from tests.http.http_process import HttpProcess
+from tests.http.schemas import random_schema
+from tests.support import MODEL
+
+CAPITAL: Any = [
+    {"role": "system", "content": "You answer questions in full sentences."},
+    {"role": "user", "content": "What is the capital of France?"},
+]
+GREEDY: Any = {"temperature": 0, "num_predict": 32}
+
+
+@pytest.fixture(scope="module")
+def client(real: HttpProcess) -> ollama.Client:
+    return ollama.Client(real.address, headers=real.headers, timeout=120)
+
+
+def test_models(client: ollama.Client) -> None:
+    assert MODEL in {it.model for it in client.list().models}
+    shown = client.show(MODEL)
+    assert shown.details is not None
+    assert shown.details.family == "llama"
+    assert shown.capabilities == ["completion"]
+    client.generate(MODEL)
+    assert [it.context_length for it in client.ps().models if it.model == MODEL] == [8192]
+
+
+@pytest.mark.parametrize("name", [MODEL, f"{MODEL}:latest"])
+def test_chat(client: ollama.Client, name: str) -> None:
+    answer = client.chat(name, CAPITAL, options=GREEDY)
+    assert "Paris" in str(answer.message.content)
+    assert (answer.done, answer.done_reason) == (True, "stop")
+    assert (answer.eval_count or 0) > 3
+    assert (answer.eval_duration or 0) > 1_000_000
+    pieces = list(client.chat(name, CAPITAL, options=GREEDY, stream=True))
+    assert "".join(it.message.content or "" for it in pieces) == answer.message.content
+    assert [it.done for it in pieces].index(True) == len(pieces) - 1
+
+
+def test_generate(client: ollama.Client) -> None:
+    raw = client.generate(MODEL, "The capital of France is", raw=True, options={**GREEDY, "num_predict": 4})
+    assert "Paris" in raw.response
+    assert raw.done_reason == "length"
+    asked = client.generate(MODEL, CAPITAL[1]["content"], system=CAPITAL[0]["content"], options=GREEDY)
+    assert "Paris" in asked.response
+    streamed = client.generate(MODEL, "Say hello.", options=GREEDY, stream=True)
+    assert "".join(it.response for it in streamed)
+    stopped = client.generate(MODEL, "One, two, three,", raw=True, options={**GREEDY, "stop": ["five"]})
+    assert "four" in stopped.response
+    assert "five" not in stopped.response
+
+
+def test_formats(client: ollama.Client) -> None:
+    schema = random_schema(1)
+    answer = client.chat(MODEL, CAPITAL, format=schema, options={"temperature": 0, "num_predict": 256})
+    jsonschema.validate(json.loads(str(answer.message.content)), schema)
+    anything = client.generate(MODEL, "A JSON object, please.", format="json", options=GREEDY)
+    assert anything.response.startswith("{")
+
+
+def test_tools(client: ollama.Client) -> None:
+    def get_weather(city: str) -> str:
+        """The weather.
+
+        Args:
+            city: A city's name.
+        """
+        return city
+
+    called: Any = {
+        "role": "assistant",
+        "tool_calls": [{"function": {"name": "get_weather", "arguments": {"city": "Rome"}}}],
+    }
+    answered: Any = {"role": "tool", "tool_name": "get_weather", "content": "12 degrees"}
+    for stream in (False, True):
+        answer: Any = client.chat(
+            MODEL, [*CAPITAL, called, answered], tools=[get_weather], options=GREEDY, stream=stream
+        )
+        assert answer if not stream else list(answer)[-1].done
+
+
+def test_embeddings(client: ollama.Client) -> None:
+    answer = client.embed("minilm", ["a cat", "a dog"])
+    assert [len(it) for it in answer.embeddings] == [384, 384]
+    assert client.embeddings("minilm", "a cat").embedding == pytest.approx(answer.embeddings[0], abs=1e-6)
+
+
+def test_loading_and_unloading(client: ollama.Client) -> None:
+    assert client.generate("minilm", keep_alive="1m").done_reason == "load"
+    assert "minilm" in {it.model for it in client.ps().models}
+    assert client.generate("minilm", keep_alive=0).done_reason == "unload"
+    assert "minilm" not in {it.model for it in client.ps().models}
+
+
+def test_errors(client: ollama.Client, real: HttpProcess) -> None:
+    with pytest.raises(ollama.ResponseError) as unknown:
+        client.chat("nothing", CAPITAL)
+    assert unknown.value.status_code == 404
+    with pytest.raises(ollama.ResponseError) as unknown:
+        list(client.chat("nothing", CAPITAL, stream=True))
+    assert unknown.value.status_code == 404
+    with pytest.raises(ollama.ResponseError, match="temperature"):
+        client.chat(MODEL, CAPITAL, options={"temperature": 99})
+    with pytest.raises(ollama.ResponseError, match="duration"):
+        client.chat(MODEL, CAPITAL, keep_alive="soon")
+    with pytest.raises(ollama.ResponseError) as stranger:
+        ollama.Client(real.address).list()
+    assert stranger.value.status_code == 401
+
+
+def test_the_root_says_what_clients_look_for(real: HttpProcess) -> None:
+    assert real.client.get("/").text == "Ollama is running"
+    assert real.client.get("/api/version").json()["version"]
