@@ -28,8 +28,7 @@ panelTest("chat", async (t, { installation, browser, panel }) => {
     await panel.screenshot("streaming");
     const [worker] = installation.processes("backends.worker");
     const before = cpuTicks(worker);
-    await sleep(500);
-    const busy = cpuTicks(worker) - before;
+    await eventually(() => cpuTicks(worker) - before >= 10, "the worker works");
     await panel.stop.click();
     const partial = await panel.answer("stopped");
     assert.ok(partial.length > 20, "what had come is kept");
@@ -37,7 +36,7 @@ panelTest("chat", async (t, { installation, browser, panel }) => {
     const idleFrom = cpuTicks(worker);
     await sleep(500);
     const idle = cpuTicks(worker) - idleFrom;
-    assert.ok(busy >= 20 && idle <= 2, `busy ${busy} ticks, after Stop ${idle}`);
+    assert.ok(idle <= 2, `${idle} ticks after Stop`);
     await panel.screenshot("stopped");
   });
 

@@ -6,14 +6,12 @@ import { once } from "node:events";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import { LONG, panelTest } from "./support.mjs";
-
-const ROOT = path.resolve(import.meta.dirname, "../..");
+import { BIN, LONG, ROOT, panelTest } from "./support.mjs";
 
 const TINY = "org/tiny-GGUF:Q4_0";
 const PARTS = "org/parts-GGUF:Q8_0";
 
-const hub = spawn(path.join(ROOT, ".venv", "bin", "python"), ["-m", "tests.fake_hub_server"], {
+const hub = spawn(path.join(BIN, "python"), ["-m", "tests.fake_hub_server"], {
   cwd: ROOT,
   stdio: ["pipe", "pipe", "inherit"],
 });
@@ -30,7 +28,7 @@ panelTest(
     const pace = page.getByTestId("download-pace");
     const picker = page.getByTestId("model-picker");
 
-    const screenshots = (name) => lightAndDark(panel, name);
+    const screenshots = (name) => panel.screenshots(name);
     /** The models of the hub in the picker, once the one of that name is selected. */
     async function selected(name) {
       await page.waitForFunction((name) => document.querySelector("[data-testid=model-picker]").value === name, name);
@@ -137,11 +135,3 @@ panelTest(
   },
   { TABAGENT_HUB_ENDPOINT: JSON.parse(line).url },
 );
-
-/** As tests/output/NAME.png and NAME-dark.png. */
-async function lightAndDark(panel, name) {
-  await panel.screenshot(name);
-  await panel.page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
-  await panel.screenshot(`${name}-dark`);
-  await panel.page.emulateMedia({ colorScheme: null, reducedMotion: null });
-}

@@ -8,8 +8,8 @@ import path from "node:path";
 import { test } from "node:test";
 import { chromium } from "playwright-core";
 
-const ROOT = path.resolve(import.meta.dirname, "../..");
-const BIN = path.join(ROOT, ".venv", "bin");
+export const ROOT = path.resolve(import.meta.dirname, "../..");
+export const BIN = path.join(ROOT, ".venv", "bin");
 const EXTENSION = path.join(ROOT, "extension", "dist");
 const EXTENSION_ID = JSON.parse(readFileSync(path.join(ROOT, "extension", "identity.json"), "utf8")).chromium_id;
 
@@ -173,6 +173,14 @@ export class Panel {
   async screenshot(name) {
     mkdirSync(OUTPUT, { recursive: true });
     await this.page.screenshot({ path: path.join(OUTPUT, `${name}.png`) });
+  }
+
+  /** As tests/output/NAME.png and NAME-dark.png. */
+  async screenshots(name) {
+    await this.screenshot(name);
+    await this.page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+    await this.screenshot(`${name}-dark`);
+    await this.page.emulateMedia({ colorScheme: null, reducedMotion: null });
   }
 }
 
