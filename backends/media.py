@@ -21,8 +21,8 @@ MOST_SECONDS = 4 * 3600
 _PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
-def picture(content: str) -> NDArray[Any]:
-    """RGB, shape [height, width, 3], uint8, turned as its EXIF says.
+def picture(content: str, path: str = "inputs.image") -> NDArray[Any]:
+    """RGB, shape [height, width, 3], uint8, turned as its EXIF says; ``path`` is where the request has it.
 
     Raises:
         EngineError: ``bad_param``.
@@ -30,17 +30,17 @@ def picture(content: str) -> NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(_decoded(content, "image")), formats=_PICTURES) as image:
+            with Image.open(io.BytesIO(_decoded(content, path)), formats=_PICTURES) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise Image.DecompressionBombError
                 return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"))
     except EngineError:
         raise
     except Image.DecompressionBombError as error:
-        raise unusable("image", f"has more than {MOST_PIXELS // 1_000_000} million pixels; make it smaller") from error
+        raise unusable(path, f"has more than {MOST_PIXELS // 1_000_000} million pixels; make it smaller") from error
     except Exception as error:
         # The library's decoders raise whatever they please: OSError, SyntaxError, struct.error, ValueError, …
-        raise unusable("image", f"is no picture that can be read ({', '.join(_PICTURES)}): {error}") from error
+        raise unusable(path, f"is no picture that can be read ({', '.join(_PICTURES)}): {error}") from error
 
 
 def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
@@ -67,22 +67,22 @@ def sound(content: str) -> tuple[NDArray[np.float32], int]:
     Raises:
         EngineError: ``bad_param``.
     """
-    data = _decoded(content, "audio")
+    data = _decoded(content, "inputs.audio")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.frames > MOST_SECONDS * file.samplerate:
-                raise unusable("audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
+                raise unusable("inputs.audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
             samples = file.read(dtype="float32", always_2d=True)
             rate = int(file.samplerate)
     except soundfile.SoundFileError as error:
-        raise unusable("audio", f"is no sound file that can be read: {error}") from error
+        raise unusable("inputs.audio", f"is no sound file that can be read: {error}") from error
     if not len(samples):
-        raise unusable("audio", "has no samples")
+        raise unusable("inputs.audio", "has no samples")
     return np.nan_to_num(samples.mean(axis=1, dtype=np.float32)).clip(-1, 1), rate
 
 
-def _decoded(content: str, field: str) -> bytes:
+def _decoded(content: str, path: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise unusable(field, f"is no base64: {error}") from error
+        raise unusable(path, f"is no base64: {error}") from error

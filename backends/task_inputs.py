@@ -15,10 +15,10 @@ def required(inputs: Mapping[str, Any], field: str) -> str:
         EngineError: ``bad_param``.
     """
     if inputs.get(field) is None:
-        raise unusable(field, "is missing; this model takes it")
+        raise unusable(f"inputs.{field}", "is missing; this model takes it")
     return str(inputs[field])
 
 
-def unusable(field: str, what: str) -> EngineError:
-    """The error for an input of which ``what`` is said."""
-    return EngineError("bad_param", f"inputs.{field} {what}.", path=f"inputs.{field}")
+def unusable(path: str, what: str) -> EngineError:
+    """The error for what is at ``path`` in a request, of which ``what`` is said."""
+    return EngineError("bad_param", f"{path} {what}.", path=path)

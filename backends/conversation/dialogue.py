@@ -9,7 +9,7 @@ from typing import Any
 from backends.contract import Conversation, Sampling, TextStream
 from backends.conversation.answer import Answer
 from backends.conversation.answer_grammar import answer_grammar
-from backends.conversation.messages import for_templates
+from backends.conversation.messages import for_templates, in_parts
 from backends.conversation.prompt import Piece, Renderer, SpecialTokens, build
 from backends.conversation.splitter import THINK, Splitter
 from backends.conversation.tools import HERMES, ToolFormat, described, native_format
@@ -32,10 +32,20 @@ class Dialogue:
     """One model's. ``template`` is its template's source, as far as that is known.
 
     ``grammars``: whether the engine keeps answers to a grammar; without, tools are offered and never forced.
+    ``pictures``: whether the engine shows the model those of a conversation.
     """
 
-    def __init__(self, template: str, renderer: Renderer, special: SpecialTokens, *, grammars: bool = True) -> None:
+    def __init__(
+        self,
+        template: str,
+        renderer: Renderer,
+        special: SpecialTokens,
+        *,
+        grammars: bool = True,
+        pictures: bool = False,
+    ) -> None:
         self._renderer = renderer
+        self._pictures = pictures and "image" in template
         self._special = special
         self._grammars = grammars
         self._native = native_format(template)
@@ -57,7 +67,7 @@ class Dialogue:
 
     def pieces(self, conversation: Conversation) -> list[Piece]:
         """The prompt; raises what ``prepare`` does."""
-        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages)
+        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages, pictures=self._pictures)
         tools = _offered(conversation)
         variables: dict[str, Any] = {}
         if conversation.thinking is not None:
@@ -66,6 +76,8 @@ class Dialogue:
             messages = described(messages, tools)
         elif tools:
             variables["tools"] = list(tools)
+        if self._pictures:
+            messages = in_parts(messages)
         return build({"messages": messages, **variables}, self._renderer, self._special)
 
     def splitter(self, conversation: Conversation, *, is_thinking: bool = False) -> Splitter:

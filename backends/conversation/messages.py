@@ -9,17 +9,32 @@ from typing import Any
 from backends.contract import EngineError, Message
 
 
-def for_templates(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def for_templates(messages: Sequence[Message], *, pictures: bool = False) -> list[dict[str, Any]]:
     """Contents as one text each, arguments of calls as objects, ``developer`` as ``system``.
 
+    ``pictures``: what a user says with pictures stays in parts, of which ``{"type": "image"}`` stands for a picture.
+
     Raises:
-        EngineError: ``unsupported_task`` for pictures; ``bad_param`` for arguments that are no JSON object.
+        EngineError: ``unsupported_task`` for pictures that nobody sees; ``bad_param`` for arguments that are no JSON
+            object.
     """
-    return [_for_template(message, f"messages.{index}") for index, message in enumerate(messages)]
+    return [_for_template(message, f"messages.{index}", pictures=pictures) for index, message in enumerate(messages)]
 
 
-def _for_template(message: Message, path: str) -> dict[str, Any]:
-    turn = {**message, "content": _text(message.get("content"))}
+def in_parts(messages: Sequence[Message]) -> list[Message]:
+    """Contents as parts, as templates of models that see want them; what a tool says stays text."""
+    return [
+        {**message, "content": [{"type": "text", "text": message["content"]}]}
+        if isinstance(message["content"], str) and message["role"] != "tool"
+        else message
+        for message in messages
+    ]
+
+
+def _for_template(message: Message, path: str, *, pictures: bool) -> dict[str, Any]:
+    content = message.get("content")
+    seen = pictures and message["role"] == "user" and _shows(content)
+    turn = {**message, "content": _parts(content or ()) if seen else _text(content)}
     if turn["role"] == "developer":
         turn["role"] = "system"
     if message.get("tool_calls"):
@@ -29,11 +44,19 @@ def _for_template(message: Message, path: str) -> dict[str, Any]:
     return turn
 
 
+def _shows(content: str | Sequence[Message] | None) -> bool:
+    return not isinstance(content, str) and any(part["type"] != "text" for part in content or ())
+
+
+def _parts(content: Sequence[Message]) -> list[dict[str, Any]]:
+    return [dict(part) if part["type"] == "text" else {"type": "image"} for part in content]
+
+
 def _text(content: str | Sequence[Message] | None) -> str:
     if content is None or isinstance(content, str):
         return content or ""
-    if any(part["type"] != "text" for part in content):
-        raise EngineError("unsupported_task", "This model reads text only; it cannot see pictures.")
+    if _shows(content):
+        raise EngineError("unsupported_task", "Pictures are seen in what a user says, by models that see.")
     return "\n".join(part["text"] for part in content)
 
 

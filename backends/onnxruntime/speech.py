@@ -17,7 +17,8 @@ from backends.speech import ctc, whisper
 from backends.speech.features import LogMel, normalised, preparation
 from backends.speech.sound import Samples, heard
 from backends.speech.transcript import transcript, wish_of
-from backends.speech.whisper_vocabulary import WhisperVocabulary, read_tokenizer
+from backends.speech.whisper_vocabulary import WhisperVocabulary
+from backends.text.tokenizer import read_tokenizer
 
 
 class SpeechRecognition:

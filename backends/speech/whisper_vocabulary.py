@@ -93,19 +93,3 @@ class WhisperVocabulary:
 def _code(language: str) -> str:
     """``en`` of ``en-GB``."""
     return language.lower().split("-")[0]
-
-
-def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:
-    """What ``tokenizer.json`` holds.
-
-    Raises:
-        EngineError: ``load_failed``.
-    """
-    path = next((folder / "tokenizer.json" for folder in folders if (folder / "tokenizer.json").is_file()), None)
-    if path is None:
-        message = f"There is no tokenizer.json in {folders[0]}; download the model whole."
-        raise EngineError("load_failed", message, path=str(folders[0]))
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more specific
-        raise EngineError("load_failed", f"{path} cannot be read: {error}", path=str(path)) from error

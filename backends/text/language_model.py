@@ -61,14 +61,20 @@ class LanguageModel:
         """End the template's process."""
         self._tokenizer.close()
 
-    def _stream(self, prompt: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def _stream(
+        self, prompt: list[int], sampling: Sampling, coalesce_ms: float, begin: Begin | None = None
+    ) -> TextStream:
+        """The answer to a prompt; ``begin``: of a sequence that has more than tokens."""
         refuse_overflow(len(prompt), self.context_length)
-        control = Control(len(prompt))
-        return Generation(lambda it: self._tokens(prompt, sampling, it), control, self._slots, sampling, coalesce_ms)
 
-    def _tokens(self, prompt: list[int], sampling: Sampling, control: Control) -> Pieces:
+        def source(control: Control) -> Pieces:
+            return self._tokens(prompt, sampling, control, begin or self._begin)
+
+        return Generation(source, Control(len(prompt)), self._slots, sampling, coalesce_ms)
+
+    def _tokens(self, prompt: list[int], sampling: Sampling, control: Control, begin: Begin) -> Pieces:
         most = min(len(prompt) + sampling.max_tokens, self.context_length)
-        sequence, sampler, decoder = self._begin(most, control), Sampler(sampling), self._tokenizer.decoder()
+        sequence, sampler, decoder = begin(most, control), Sampler(sampling), self._tokenizer.decoder()
         tokens = list(prompt)
         grammar = self._grammars.matcher(sampling.constraint) if sampling.constraint else None
         logprobs = Logprobs(self._grammars.token_bytes, sampling.logprobs)

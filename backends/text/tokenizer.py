@@ -16,23 +16,30 @@ from backends.contract import Conversation, EngineError, Sampling
 from backends.conversation.dialogue import Dialogue, Prepared
 from backends.conversation.prompt import Piece, SpecialTokens
 from backends.conversation.template_process import TemplateProcess
+from backends.json_files import read_json
 
 
 class FolderTokenizer:
     """Tokens of text, text of tokens, and prompts of conversations."""
 
     def __init__(
-        self, folders: Sequence[Path], tokenizer: Tokenizer | None = None, end_tokens: Iterable[int] = ()
+        self,
+        folders: Sequence[Path],
+        tokenizer: Tokenizer | None = None,
+        end_tokens: Iterable[int] = (),
+        *,
+        pictures: bool = False,
     ) -> None:
         """``folders``, the first that has a file wins. ``tokenizer``: where no ``tokenizer.json`` holds it.
 
         ``end_tokens``: ids that end an answer, beside those that the folder's configuration names.
+        ``pictures``: conversations may have pictures, which take a placeholder each.
 
         Raises:
             EngineError: ``load_failed`` where there is none.
         """
         self._folders = folders
-        self._tokenizer = tokenizer or _from_file(folders)
+        self._tokenizer = tokenizer or read_tokenizer(folders)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
@@ -42,7 +49,7 @@ class FolderTokenizer:
         config = self.read_json("tokenizer_config.json")
         source = self._template_source(config)
         self._template = _start_template(source, config) if source else None
-        self._dialogue = Dialogue(source, self._template, special) if self._template else None
+        self._dialogue = Dialogue(source, self._template, special, pictures=pictures) if self._template else None
         ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
         self.end_tokens = frozenset(
             number for number in (*self._configured(), *map(self._id, ends), *end_tokens) if number is not None
@@ -62,11 +69,7 @@ class FolderTokenizer:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A configuration file as an object; empty where there is none."""
-        for folder in self._folders:
-            with suppress(OSError, ValueError):
-                content = json.loads((folder / name).read_bytes())
-                return content if isinstance(content, dict) else {}
-        return {}
+        return read_json(self._folders, name)
 
     def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
         """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
@@ -133,7 +136,8 @@ class FolderTokenizer:
             yield from found if isinstance(found, list) else [found] if isinstance(found, int) else []
 
     def _template_source(self, config: Mapping[str, Any]) -> str:
-        source = self._read_template() or config.get("chat_template")
+        source = self._read_template() or self.read_json("chat_template.json").get("chat_template")
+        source = source or config.get("chat_template")
         if isinstance(source, list):
             source = next((it["template"] for it in source if it.get("name") == "default"), None)
         return str(source or "")
@@ -162,7 +166,12 @@ def _start_template(source: str, config: Mapping[str, Any]) -> TemplateProcess:
     return TemplateProcess(source, {"add_generation_prompt": True, **tokens})
 
 
-def _from_file(folders: Sequence[Path]) -> Tokenizer:
+def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:
+    """What ``tokenizer.json`` holds.
+
+    Raises:
+        EngineError: ``load_failed``.
+    """
     for folder in folders:
         path = folder / "tokenizer.json"
         if path.is_file():

@@ -15,6 +15,7 @@ DESCRIPTOR = EngineDescriptor(
         "text-classification",
         "automatic-speech-recognition",
         "image-classification",
+        "image-text-to-text",
     ),
     capabilities=(
         "streaming",

@@ -10,6 +10,7 @@ from backends.pickled_weights import as_safetensors
 from backends.transformers.classification import Classification
 from backends.transformers.embeddings import SentenceEmbeddings
 from backends.transformers.images import ImageClassification
+from backends.transformers.images_and_text import ImageTextToText
 from backends.transformers.placement import use_threads
 from backends.transformers.speech import SpeechRecognition
 from backends.transformers.text_generation import TextGeneration
@@ -24,6 +25,7 @@ _BY_TASK: dict[str | None, Loader] = {
     "text-ranking": Classification,
     "text-classification": Classification,
     "image-classification": ImageClassification,
+    "image-text-to-text": ImageTextToText,
     "automatic-speech-recognition": SpeechRecognition,
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from backends.contract import LoadRequest, ModelInfo
@@ -29,8 +30,9 @@ class ImageClassification:
 
     def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
         """Labels, the best first."""
-        pixels = picture(required(inputs, "image"))
-        batch = self._processor(pixels, return_tensors="pt").to(self._model.device, self._model.dtype)
+        # An array of three rows would pass for one of three channels.
+        image = Image.fromarray(picture(required(inputs, "image")))
+        batch = self._processor(image, return_tensors="pt").to(self._model.device, self._model.dtype)
         with torch.inference_mode():
             scores = self._model(**batch).logits[0].float().softmax(dim=-1)
         return best(scores.tolist(), self._model.config.id2label, parameters)

@@ -49,8 +49,11 @@ class CachedSequence:
 
     def evaluate(self, tokens: Sequence[int]) -> NDArray[Any]:
         """Logits of what follows."""
-        ids = torch.tensor([list(tokens)], device=self._model.device)
+        return self.forward(torch.tensor([list(tokens)], device=self._model.device))
+
+    def forward(self, ids: torch.Tensor, **more: torch.Tensor) -> NDArray[Any]:
+        """The same of tokens (shape [1, tokens]) and what else belongs to them."""
         with torch.inference_mode():
-            out = self._model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+            out = self._model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **more)
             logits: NDArray[Any] = out.logits[0, -1].float().cpu().numpy()
         return logits

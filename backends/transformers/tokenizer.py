@@ -7,19 +7,16 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from backends.speech.whisper_vocabulary import read_tokenizer
-from backends.text.tokenizer import FolderTokenizer
+from backends.text.tokenizer import FolderTokenizer, read_tokenizer
 
 
-def folder_tokenizer(folder: Path) -> FolderTokenizer:
-    """The tokenizer of the model in ``folder``.
+def folder_tokenizer(folder: Path, *, pictures: bool = False) -> FolderTokenizer:
+    """The tokenizer of the model in ``folder``; ``pictures``: the model sees those of a conversation.
 
     Raises:
         EngineError: ``load_failed``.
     """
-    if (folder / "tokenizer.json").is_file():
-        return FolderTokenizer([folder])
-    return FolderTokenizer([folder], _converted(folder))
+    return FolderTokenizer([folder], bare_tokenizer(folder), pictures=pictures)
 
 
 def bare_tokenizer(folder: Path) -> Tokenizer:

@@ -243,7 +243,7 @@ def test_a_worker_that_is_killed_is_told_of_and_replaced(loaded: Loaded) -> None
         assert (error["code"], error["details"]["signal"]) == ("engine_crashed", "SIGABRT")
     else:
         os.kill(pid, signal.SIGABRT)
-    eventually(lambda: pid not in {process.pid for process in processes()})
+    eventually(lambda: pid not in {it["pid"] for it in loaded.host.result("status")["result"]["models"]})
     assert loaded.load()["event"] == "done"
     action = loaded.sample.actions[0]
     fields = {"inputs": loaded.sample.infer()} if loaded.sample.infer else FIELDS[action]

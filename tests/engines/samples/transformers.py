@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.engines.sample import Sample
 from tests.sounds import hum
-from tests.weights import packages, smollm2, tiny_bert, tiny_senses
+from tests.weights import packages, seeing, smollm2, tiny_bert, tiny_senses
 
 
 def gradient() -> str:
@@ -28,6 +28,7 @@ SAMPLES = (
         infer=lambda: {"text": "what a fine day"},
     ),
     Sample("pictures", tiny_senses.sees, ("infer",), infer=lambda: {"image": gradient()}),
+    Sample("sees", seeing.smollm2_sees, ("generate", "chat", "tokenize"), answers=True),
     Sample("speech", tiny_senses.hears, ("infer",), infer=lambda: {"audio": hum()}),
     Sample("whisper", tiny_senses.whispers, ("infer",), infer=lambda: {"audio": hum()}),
 )
