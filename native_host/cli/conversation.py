@@ -13,6 +13,7 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from native_host.cli.answer import Question, Writer, follow_or_fetch, summary
 from native_host.cli.commands import COMMANDS, Dialogue, Leave
@@ -140,6 +141,7 @@ def _line_editor(terminal: Terminal) -> PromptSession[str]:
         history=FileHistory(_history_file(terminal.settings.state_dir)),
         completer=_Names(),
         complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
         multiline=True,
         key_bindings=keys,
         prompt_continuation=FormattedText([("", _MORE)]),

@@ -25,6 +25,7 @@ from tests.support import Installation
 
 COMMAND = str(Path(sys.executable).with_name("tabagent"))
 LIMIT_S = 60.0
+READS = "\N{KEYBOARD}"
 _ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[=>()][0-9A-B]?|\][^\x07]*\x07)")
 
 
@@ -95,7 +96,7 @@ class TerminalSession:
             ["setsid", "--ctty", *command], stdin=child, stdout=child, stderr=child, env=dict(environ)
         )
         os.close(child)
-        self._fd = main
+        self._fd, self._rows = main, size[0]
         self.raw = ""
         self._seen = 0
 
@@ -123,8 +124,8 @@ class TerminalSession:
 
     @property
     def text(self) -> str:
-        """What it wrote, without escapes."""
-        return _ESCAPES.sub("", self.raw).replace("\r\n", "\n")
+        """What it wrote, without escapes, but for one that a line editor sends as it begins to read."""
+        return _ESCAPES.sub("", self.raw.replace("\x1b[?2004h", READS)).replace("\r\n", "\n")
 
     def _read(self, timeout_s: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(0.0, timeout_s))
@@ -136,7 +137,7 @@ class TerminalSession:
             return False
         self.raw += data.decode("utf-8", "replace")
         if "\x1b[6n" in data.decode("utf-8", "replace"):
-            os.write(self._fd, b"\x1b[1;1R")  # where the cursor is, as a terminal answers
+            os.write(self._fd, f"\x1b[{self._rows};1R".encode())  # where the cursor is: in the last line
         return bool(data)
 
     def __enter__(self) -> Self:

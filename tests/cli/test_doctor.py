@@ -1,0 +1,191 @@
+"""``tabagent doctor``: each thing that can be wrong is found, told with its remedy, and repaired where that is safe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.registry import descriptors
+from installer.doctor import Severity
+from native_host.cli import exit_status
+from native_host.cli.doctor.engines import _importable
+from native_host.cli.doctor.handshake import HandshakeFailed, shake_hands
+from tests.cli.terminal import Cli
+from tests.support import MODEL
+
+HOST = "com.tabagent.host.json"
+
+
+@pytest.fixture
+def healthy(cli: Cli) -> Cli:
+    """Registered with the one browser that is there."""
+    add_browser(cli, "google-chrome")
+    cli.ok("install")
+    return cli
+
+
+def add_browser(cli: Cli, folder: str) -> None:
+    (cli.home / ".config" / folder).mkdir(parents=True)
+    (cli.home / ".config" / folder / "First Run").touch()
+
+
+def manifest(cli: Cli, folder: str = "google-chrome") -> Path:
+    return cli.home / ".config" / folder / "NativeMessagingHosts" / HOST
+
+
+def look(cli: Cli, *arguments: str, **environ: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit status, and the finding that matters most of each check."""
+    done = cli("doctor", "--quick", "--json", *arguments, **environ)
+    findings: dict[str, dict[str, Any]] = {}
+    for finding in json.loads(done.stdout)["findings"]:
+        findings.setdefault(finding["check"], finding)
+    return done.returncode, findings
+
+
+def test_all_is_well(healthy: Cli) -> None:
+    done = healthy("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "Google Chrome: registered at " in done.stdout
+    assert "The host answers in " in done.stdout
+    assert "llama_cpp: can be imported" in done.stdout
+    assert f"{MODEL} writes, by llama_cpp" in done.stdout
+    assert "✗" not in done.stdout
+    variant = healthy.json("hardware")["cpu"]["variant"]
+    assert f"✓ {variant}: the best of " in done.stdout
+
+
+def test_every_finding_but_a_good_one_has_a_remedy(cli: Cli) -> None:
+    for finding in look(cli)[1].values():
+        assert finding["severity"] in ("ok", "note") or finding["remedy"], finding
+
+
+def test_nothing_is_installed_and_fix_installs(cli: Cli) -> None:
+    add_browser(cli, "google-chrome")
+    status, found = look(cli)
+    assert status == exit_status.FAILED
+    assert found["browser chrome"]["severity"] == "problem"
+    assert found["launcher"]["fix"] == "install"
+    assert found["handshake"]["severity"] == "ok", "before the first install, this environment's own host"
+    assert not manifest(cli).exists(), "looking changes nothing"
+    done = cli("doctor", "--quick", "--fix")
+    assert done.returncode == 0, done.stdout
+    assert "install done" in done.stdout
+    assert manifest(cli).exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "check", "fixable"),
+    [
+        (lambda cli: manifest(cli).unlink(), "browser chrome", True),
+        (lambda cli: manifest(cli).write_text("{"), "browser chrome", False),
+        (lambda cli: alter(cli, path="/nowhere/host"), "browser chrome", False),
+        (lambda cli: alter(cli, allowed_origins=["chrome-extension://" + "a" * 32 + "/"]), "browser chrome", True),
+        (lambda cli: alter(cli, description="older"), "browser chrome", True),
+        (lambda cli: launcher(cli).unlink(), "launcher", True),
+        (lambda cli: launcher(cli).chmod(0o644), "launcher", True),
+        (lambda cli: launcher(cli).write_text("#!/bin/sh\nexit 4\n"), "handshake", False),
+        (lambda cli: manifest(cli).parent.parent.chmod(0o777), "browser chrome", False),
+    ],
+    ids=["no manifest", "no JSON", "foreign", "other ids", "stale", "no launcher", "not executable", "refuses", "open"],
+)
+def test_what_is_wrong_is_found_and_repaired(healthy: Cli, harm: Any, check: str, fixable: bool) -> None:
+    assert look(healthy)[0] == 0
+    harm(healthy)
+    _, found = look(healthy)
+    assert found[check]["severity"] in ("problem", "warning"), found
+    assert found[check]["remedy"]
+    status, repaired = look(healthy, "--fix")
+    if fixable:
+        assert (status, repaired[check]["severity"]) == (0, "ok"), repaired
+    else:
+        assert repaired[check]["severity"] in ("problem", "warning")
+
+
+def alter(cli: Cli, **fields: Any) -> None:
+    content = json.loads(manifest(cli).read_text())
+    manifest(cli).write_text(json.dumps({**content, **fields}))
+
+
+def launcher(cli: Cli) -> Path:
+    return Path(cli.environ["TABAGENT_DATA_DIR"]) / "bin" / "tabagent-host"
+
+
+def test_a_flatpak_is_seen(cli: Cli) -> None:
+    (cli.home / ".var" / "app" / "org.chromium.Chromium").mkdir(parents=True)
+    _, found = look(cli)
+    assert found["browser chromium"]["severity"] == "warning"
+    assert "Flatpak" in found["browser chromium"]["message"]
+
+
+def test_keys_that_lie_open_are_closed(healthy: Cli) -> None:
+    config = healthy.installation.root / "config"
+    config.mkdir(exist_ok=True)
+    file = config / "config.toml"
+    file.write_text('[server_keys]\ngpu = "sk-secret"\n')
+    file.chmod(0o644)
+    status, found = look(healthy)
+    assert (status, found["keys"]["severity"]) == (0, "warning")
+    assert "sk-secret" not in json.dumps(found)
+    look(healthy, "--fix")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_socket_folder_that_is_open_is_closed(healthy: Cli) -> None:
+    healthy.ok("stop")
+    runtime = Path(healthy.environ["TABAGENT_RUNTIME_DIR"])
+    runtime.chmod(0o755)
+    status, found = look(healthy)
+    assert status == exit_status.FAILED
+    assert found["runtime_dir"]["remedy"] == f"chmod 700 {runtime}"
+    assert found["broker"]["severity"] == "problem"
+    assert look(healthy, "--fix")[0] == 0
+
+
+def test_a_bad_setting_is_told_before_anything(healthy: Cli) -> None:
+    done = healthy("doctor", TABAGENT_HTTP_PROT="1")
+    assert done.returncode == exit_status.USAGE
+    assert "did you mean TABAGENT_HTTP_PORT?" in done.stderr
+
+
+def test_another_variant_than_the_best_is_told(healthy: Cli) -> None:
+    _, found = look(healthy, TABAGENT_CPU_VARIANT="x64")
+    assert found["CPU variant"]["severity"] == "ok", "the broker that runs was started without it"
+    healthy.ok("stop")
+    _, found = look(healthy, TABAGENT_CPU_VARIANT="x64")
+    assert found["CPU variant"]["severity"] == "warning"
+    assert found["CPU variant"]["message"].startswith("x64 serves")
+
+
+def test_an_engine_that_is_installed_and_broken() -> None:
+    engine = next(it for it in descriptors() if it.name == "chaos")
+    assert _importable(engine).severity is Severity.OK
+    finding = _importable(dataclasses.replace(engine, requires=("json", "no_such_module")))
+    assert finding.severity is Severity.PROBLEM
+    assert "no_such_module" in finding.message
+    assert finding.remedy == f"Install it again: {engine.install_hint}"
+    assert _importable(dataclasses.replace(engine, requires=("antigravity_",))).severity is Severity.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("#!/nowhere/interpreter\n", "cannot be started"),
+        ("#!/bin/sh\necho 'no luck' >&2; exit 5\n", "status 5: no luck"),
+        ("#!/bin/sh\necho stray output\ncat >/dev/null\n", "ended"),
+        ("#!/bin/sh\nexec cat\n", "did not answer"),
+    ],
+)
+def test_a_host_that_does_not_shake_hands(
+    tmp_path: Path, script: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("native_host.cli.doctor.handshake.LIMIT_S", 3.0)
+    host = tmp_path / "host"
+    host.write_text(script)
+    host.chmod(0o755)
+    with pytest.raises(HandshakeFailed, match=says):
+        shake_hands(host)
