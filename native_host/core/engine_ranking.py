@@ -1,7 +1,7 @@
 """Rust's order of the engines for a model, with the fastest first where their speed was measured here.
 
-An engine overtakes the first only when both have been measured, and when it can do what requests might ask of the
-first. Any other keeps its place.
+An engine overtakes the first only when both have been measured, when it is faster by more than machines drift, and
+when it can do what requests might ask of the first. Any other keeps its place.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from native_host.settings import Settings
 if TYPE_CHECKING:
     from tabagent_model import Backend, EnginePlace, ModelFacts
 
+OVERTAKES_BELOW = 0.9
+"""Of the time of the one that came first."""
+
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +58,9 @@ class EngineRanking:
         first = able[0]
         if first in speeds:
             equals = [name for name in speeds if self._can(name) >= self._can(first)]
-            first = min(equals, key=lambda name: speeds[name].typical_ms)
+            fastest = min(equals, key=lambda name: speeds[name].typical_ms)
+            if speeds[fastest].typical_ms < OVERTAKES_BELOW * speeds[first].typical_ms:
+                first = fastest
         found = [_with_reason(it, speeds) for it in (facts["backend"], *facts["alternatives"]) if it]
         found.sort(key=lambda backend: first not in _names(backend))
         return {**facts, "backend": found[0], "alternatives": found[1:]}

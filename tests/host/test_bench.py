@@ -70,7 +70,8 @@ def test_what_is_measured_is_what_auto_takes(tabagent: Installation) -> None:
         content = json.loads(speeds(tabagent).read_text())
         (kept,) = content["speeds"]
         assert kept["decode_tokens_per_second"] == pytest.approx(speed["decode_tokens_per_second"])
-        rival = {**kept, "engine": "candle", "decode_tokens_per_second": 2 * kept["decode_tokens_per_second"]}
+        rates = ("prefill_tokens_per_second", "decode_tokens_per_second")
+        rival = {**kept, "engine": "candle", **{rate: 2 * kept[rate] for rate in rates}}
         speeds(tabagent).write_text(json.dumps({**content, "speeds": [kept, rival]}))
         for asked, taken in {"llama_cpp": "llama_cpp", "auto": "candle", "fallback": "candle"}.items():
             host.result("unload_model", model="m")
