@@ -26,6 +26,9 @@ def test_the_same_model_on_another_server(install: Install, gpu: FakeOpenAI) -> 
             result = chat(host, engine="fallback")["result"]
             assert (result["model"], result["text"]) == ("spare/small", "1 2 3 4 5 ")
             assert [(it["engine"], it["code"]) for it in result["fallbacks"]] == [("gpu", "engine_unavailable")]
+            again = chat(host, engine="fallback")["result"]
+            assert (again["model"], again["fallbacks"]) == ("spare/small", result["fallbacks"]), "it was tried again"
+            assert chat(host, model="spare/small")["result"]["fallbacks"] == [], "and this one tried nothing else"
             assert not any("authorization" in it.headers for it in spare.asked)
             spare.stop()
             assert chat(host, engine="fallback")["error"]["code"] == "engine_unavailable"
