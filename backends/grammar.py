@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from llguidance import LLMatcher
 from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
 
@@ -25,13 +27,17 @@ def compiled(constraint: Constraint) -> str:
             case "regex":
                 return str(LLMatcher.grammar_from_regex(constraint.value))
             case "gbnf":
-                return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.value)))
+                return _of_lark(gbnf_to_lark(constraint.value))
             case "lark":
-                return str(LLMatcher.grammar_from_lark(constraint.value))
+                return _of_lark(constraint.value)
             case "llguidance":
                 return constraint.value
     except (ValueError, GbnfToLarkError) as error:
         raise unusable(constraint, str(error)) from error
+
+
+def _of_lark(grammar: str) -> str:
+    return json.dumps({"grammars": [{"lark_grammar": grammar}]})
 
 
 def unusable(constraint: Constraint, reason: str) -> EngineError:

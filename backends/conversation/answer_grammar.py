@@ -9,7 +9,7 @@ import json
 import re
 
 from backends.contract import Constraint, Conversation
-from backends.conversation.splitter import END_THINK, THINK
+from backends.conversation.splitter import END_THINK, THINK, Thoughts
 from backends.conversation.tools import ToolFormat, arguments_schema, call_rules
 from backends.grammar import compiled
 
@@ -17,16 +17,11 @@ _ANYTHING = "/(?s:.*)/"
 
 
 def answer_grammar(
-    conversation: Conversation,
-    form: ToolFormat | None,
-    constraint: Constraint | None,
-    *,
-    thinks: bool,
-    is_thinking: bool,
+    conversation: Conversation, form: ToolFormat | None, constraint: Constraint | None, thoughts: Thoughts
 ) -> Constraint:
-    """``form``: how tools are called, None where none are offered; the rest as for ``Splitter``."""
+    """``form``: how tools are called, None where none are offered; ``constraint``: what words must match."""
     forced = conversation.tool_choice == "required"
-    rules = [*_thoughts(is_thinking=is_thinking)] if thinks else []
+    rules = _rules_of(thoughts)
     parts = []
     grammars = []
     if form is not None:
@@ -41,15 +36,17 @@ def answer_grammar(
         grammars.append({**json.loads(compiled(constraint))["grammars"][0], "name": "words"})
     elif form is not None and not forced:
         parts.append("words")
-        rules += _free_words(form, may_think=thinks and not is_thinking)
-    first = "" if not thinks else "thoughts " if is_thinking else "thoughts? "
+        rules += _free_words(form, may_think=thoughts == "possible")
+    first = {"none": "", "possible": "thoughts? ", "begun": "thoughts "}[thoughts]
     rules += [f"start: {first}body", f"body: {' | '.join(parts)}"]
     top = {"name": "answer", "lark_grammar": "\n".join(rules)}
     return Constraint("llguidance", json.dumps({"grammars": [top, *grammars]}))
 
 
-def _thoughts(*, is_thinking: bool) -> list[str]:
-    begin = "" if is_thinking else f"{json.dumps(THINK)} "
+def _rules_of(thoughts: Thoughts) -> list[str]:
+    if thoughts == "none":
+        return []
+    begin = "" if thoughts == "begun" else f"{json.dumps(THINK)} "
     return [
         "thoughts: thought /\\n*/",
         f"thought[suffix={json.dumps(END_THINK)}]: {begin}{_ANYTHING}",

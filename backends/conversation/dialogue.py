@@ -11,7 +11,7 @@ from backends.conversation.answer import Answer
 from backends.conversation.answer_grammar import answer_grammar
 from backends.conversation.messages import for_templates, in_parts
 from backends.conversation.prompt import Piece, Renderer, SpecialTokens, build
-from backends.conversation.splitter import THINK, Splitter
+from backends.conversation.splitter import END_THINK, THINK, Splitter, Thoughts
 from backends.conversation.tools import HERMES, ToolFormat, described, native_format
 
 
@@ -58,12 +58,11 @@ class Dialogue:
             EngineError: ``bad_param``, ``unsupported_task``, ``template_error``, ``template_timeout``.
         """
         pieces = self.pieces(conversation)
-        is_thinking = self._thinks and _ends_with(THINK, pieces)
+        thoughts = self._thoughts_after(pieces)
         form, constraint = self._form(conversation), sampling.constraint
-        if self._grammars and (form or (constraint and self._thinks)):
-            grammar = answer_grammar(conversation, form, constraint, thinks=self._thinks, is_thinking=is_thinking)
-            sampling = replace(sampling, constraint=grammar)
-        return Prepared(pieces, sampling, self.splitter(conversation, is_thinking=is_thinking))
+        if self._grammars and (form or (constraint and thoughts != "none")):
+            sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts))
+        return Prepared(pieces, sampling, self.splitter(conversation, thoughts))
 
     def pieces(self, conversation: Conversation) -> list[Piece]:
         """The prompt; raises what ``prepare`` does."""
@@ -80,19 +79,20 @@ class Dialogue:
             messages = in_parts(messages)
         return build({"messages": messages, **variables}, self._renderer, self._special)
 
-    def splitter(self, conversation: Conversation, *, is_thinking: bool = False) -> Splitter:
-        """What reads the answer. ``is_thinking``: the prompt ends where thoughts begin."""
+    def splitter(self, conversation: Conversation, thoughts: Thoughts = "none") -> Splitter:
+        """What reads the answer to a prompt after which there are such ``thoughts``."""
         names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
-        form = self._form(conversation)
-        return Splitter(thinks=self._thinks, is_thinking=is_thinking, form=form, tools=names)
+        return Splitter(thoughts, self._form(conversation), names)
 
     def _form(self, conversation: Conversation) -> ToolFormat | None:
         return (self._native or HERMES) if _offered(conversation) else None
 
+    def _thoughts_after(self, prompt: Sequence[Piece]) -> Thoughts:
+        end = "".join(piece.text for piece in prompt[-3:]).rstrip()
+        if not self._thinks or end.endswith(END_THINK):
+            return "none"
+        return "begun" if end.endswith(THINK) else "possible"
+
 
 def _offered(conversation: Conversation) -> Sequence[Mapping[str, Any]]:
     return conversation.tools if conversation.tool_choice != "none" else ()
-
-
-def _ends_with(mark: str, pieces: Sequence[Piece]) -> bool:
-    return "".join(piece.text for piece in pieces[-3:]).rstrip().endswith(mark)

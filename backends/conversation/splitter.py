@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from backends.contract import Delta
 from backends.conversation.tools import ToolFormat, parse_call
@@ -10,6 +11,8 @@ from backends.text.stop_sequences import overlap
 
 THINK, END_THINK = "<think>", "</think>"
 
+Thoughts = Literal["none", "possible", "begun"]
+"""What a prompt leaves of a model's thoughts to its answer: none, perhaps some, or those that the prompt begins."""
 State = Callable[[], Delta | None]
 """Takes what it can from the text that is held; None where that needs more text."""
 
@@ -17,17 +20,19 @@ State = Callable[[], Delta | None]
 class Splitter:
     """Text in, deltas out. What may be the beginning of a mark is held back until it is certain.
 
-    ``thinks``: the model writes thoughts between marks; ``is_thinking``: its prompt ends with the first of them.
-    ``form``: how it calls the ``tools`` of these names; None where it is offered none.
+    ``form``: how the model calls the ``tools`` of these names; None where it is offered none.
     """
 
-    def __init__(
-        self, *, thinks: bool, is_thinking: bool, form: ToolFormat | None, tools: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, thoughts: Thoughts, form: ToolFormat | None, tools: frozenset[str]) -> None:
         self._form = form
         self._tools = tools
         self._held = ""
-        self._state: State = self._thoughts if is_thinking else self._beginning if thinks else self._first_words
+        first: dict[Thoughts, State] = {
+            "none": self._first_words,
+            "possible": self._beginning,
+            "begun": self._thoughts,
+        }
+        self._state = first[thoughts]
 
     def push(self, text: str) -> list[Delta]:
         """What is certain now."""

@@ -8,17 +8,17 @@ import random
 import pytest
 
 from backends.contract import Delta
-from backends.conversation.splitter import Splitter
+from backends.conversation.splitter import Splitter, Thoughts
 from backends.conversation.tools import HERMES, LLAMA, ToolFormat
 
 TOOLS = frozenset({"get_weather", "search"})
 
 
 def split(
-    text: str, *, thinks: bool = False, is_thinking: bool = False, form: ToolFormat | None = None, seed: int = 0
+    text: str, *, thoughts: Thoughts = "none", form: ToolFormat | None = None, seed: int = 0
 ) -> tuple[str, str, list[tuple[str, object]]]:
     """What is said, thought and called, from ``text`` in random pieces."""
-    splitter = Splitter(thinks=thinks, is_thinking=is_thinking, form=form, tools=TOOLS)
+    splitter = Splitter(thoughts, form, TOOLS)
     rng = random.Random(seed)
     deltas: list[Delta] = []
     while text:
@@ -46,13 +46,17 @@ def test_every_kind_of_answer(seed: int) -> None:
     assert split("Just words.", seed=seed) == ("Just words.", "", [])
     assert split(PARIS, seed=seed) == (PARIS, "", []), "no tools were offered"
     assert split("<think>hm</think>\n\nYes.", seed=seed) == ("<think>hm</think>\n\nYes.", "", []), "it has no thoughts"
-    assert split("<think>hm</think>\n\nYes.", thinks=True, seed=seed) == ("Yes.", "hm", [])
-    assert split("\n<think>hm", thinks=True, seed=seed) == ("", "hm", []), "cut while it thinks"
-    assert split("hm</think>\nYes. <think>", thinks=True, is_thinking=True, seed=seed) == ("Yes. <think>", "hm", [])
-    assert split("<thin", thinks=True, seed=seed) == ("<thin", "", [])
+    assert split("<think>hm</think>\n\nYes.", thoughts="possible", seed=seed) == ("Yes.", "hm", [])
+    assert split("\n<think>hm", thoughts="possible", seed=seed) == ("", "hm", []), "cut while it thinks"
+    assert split("hm</think>\nYes. <think>", thoughts="begun", seed=seed) == ("Yes. <think>", "hm", [])
+    assert split("<thin", thoughts="possible", seed=seed) == ("<thin", "", [])
     assert split(PARIS, **hermes) == ("", "", weather)
     assert split(f"Wait. {PARIS}\n{ROME}\n", **hermes) == ("Wait. ", "", [*weather, ("get_weather", {"city": "Rome"})])
-    assert split(f"<think>a <tool_call> </think>{PARIS}", thinks=True, **hermes) == ("", "a <tool_call> ", weather)
+    assert split(f"<think>a <tool_call> </think>{PARIS}", thoughts="possible", **hermes) == (
+        "",
+        "a <tool_call> ",
+        weather,
+    )
     assert split(PARIS[:30], **hermes) == (PARIS[:30], "", []), "a call that was cut is text"
     assert split("a <tool_cal", **hermes) == ("a <tool_cal", "", [])
 
