@@ -7,7 +7,7 @@ Calls of one engine come from several threads at once and must be safe for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,6 +20,8 @@ LoadProgress = Callable[[float], None]
 """Called with the fraction of the model that is read, 0 to 1."""
 PullProgress = Callable[[int, int], None]
 """Called with the bytes that are there, and in all."""
+Steps = Generator[tuple[int, int, str], None, Any]
+"""Done, in all, and of which unit (PROTOCOL.md's ``progress``)."""
 Message = Mapping[str, Any]
 """A turn as PROTOCOL.md's ``chat`` has it: ``role``, ``content`` (text or parts), ``tool_calls``, ``tool_call_id``."""
 
@@ -303,7 +305,11 @@ class TaskEngine(Engine, Protocol):
     """``infer``."""
 
     def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        """Run the model's task; inputs, parameters and the answer as the hub's Inference API has them (PROTOCOL.md)."""
+        """Run the model's task; inputs, parameters and the answer as the hub's Inference API has them (PROTOCOL.md).
+
+        What takes long is ``Steps``: a generator that says after each step how much is done, and returns the answer.
+        A request that is cancelled ends between two of them.
+        """
 
 
 class Catalogue(Protocol):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from collections.abc import Generator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from native_host.protocol.errors import ErrorCode, LocalProtocolError, TabAgentE
 from native_host.protocol.framing import MAX_FRAME_TO_HOST, EndOfStream, Signal
 
 READ_SIZE = 64 * 1024
+PROGRESS_EVERY_S = 1.0
 
 
 def main() -> None:
@@ -141,7 +144,8 @@ class Worker:
             case "rerank":
                 return asdict(engine.rerank(message["query"], message["documents"]))
             case "infer":
-                return {"output": engine.infer(message["inputs"], message["parameters"])}
+                answer = engine.infer(message["inputs"], message["parameters"])
+                return {"output": self._stepped(request.id, answer, controls)}
         sampling = _sampling(message["sampling"])
         if request.action == "generate":
             stream = engine.generate(message["prompt"], sampling, message["coalesce_ms"])
@@ -174,6 +178,21 @@ class Worker:
                 calls += len(delta.tool_calls)
                 controls.wait_while_paused()
         return result_fields(stream.completion)
+
+    def _stepped(self, request_id: RequestId, answer: Any, controls: Controls) -> Any:
+        """The answer of a task, which may come in steps."""
+        if not isinstance(answer, Generator):
+            return answer
+        reported = time.monotonic()
+        while True:
+            try:
+                done, total, unit = next(answer)
+            except StopIteration as end:
+                return end.value
+            controls.check()
+            if time.monotonic() - reported > PROGRESS_EVERY_S:
+                self._progress(request_id, "inferring", done, total, unit)
+                reported = time.monotonic()
 
     def _progress(self, request_id: RequestId, stage: str, done: int, total: int, unit: str) -> None:
         self._send({"id": request_id, "event": "progress", "stage": stage, "done": done, "total": total, "unit": unit})
@@ -215,6 +234,15 @@ class Controls:
                 return False
             self._stream.cancel()
         return True
+
+    def check(self) -> None:
+        """End here if it was cancelled.
+
+        Raises:
+            GenerationCancelled
+        """
+        if self._cancelled:
+            raise GenerationCancelled
 
     def wait_while_paused(self) -> None:
         """Block the request's thread; the stream is not read meanwhile, so its engine pauses."""

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.contract import EngineError, LoadRequest, ModelInfo
+from backends.contract import EngineError, LoadRequest, ModelInfo, Steps
 from backends.json_files import read_json
 from backends.onnxruntime.graph import Graph
 from backends.onnxruntime.whisper import WhisperGraphs
 from backends.speech import ctc, whisper
 from backends.speech.features import LogMel, normalised, preparation
 from backends.speech.sound import Samples, heard
-from backends.speech.transcript import transcript, wish_of
+from backends.speech.transcript import transcribed, wish_of
 from backends.speech.whisper_vocabulary import WhisperVocabulary
 from backends.text.tokenizer import read_tokenizer
 
@@ -56,10 +56,9 @@ class SpeechRecognition:
             details={"provider": self._graphs[0].provider, "input": "audio", "sampling_rate": self._rate},
         )
 
-    def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Steps:
         """``{text}``, and ``chunks``."""
-        wish = wish_of(parameters)
-        return transcript(self._recogniser.recognise(heard(inputs, self._rate), wish), wish)
+        return transcribed(self._recogniser, heard(inputs, self._rate), wish_of(parameters))
 
     def close(self) -> None:
         """Nothing is held outside this process."""

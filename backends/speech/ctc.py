@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from backends.contract import EngineError
 from backends.json_files import read_json
-from backends.speech.sound import Samples, windows
-from backends.speech.transcript import Chunk, Wish, refuse_language
+from backends.speech.sound import Samples, Window, windows
+from backends.speech.transcript import Chunk, Heard, Wish, refuse_language
 
 WINDOW_S = 30
 MARGIN_S = 5
@@ -35,7 +35,7 @@ class Recogniser:
         self._rate = rate
         self._evaluate = evaluate
 
-    def recognise(self, samples: Samples, wish: Wish) -> Iterator[Chunk]:
+    def recognise(self, samples: Samples, wish: Wish) -> Heard:
         """The words.
 
         Raises:
@@ -43,16 +43,20 @@ class Recogniser:
         """
         if wish.language is not None:
             raise refuse_language(wish.language)
-        frames = np.concatenate([*self._frames(samples)])
-        seconds = len(samples) / self._rate / max(1, len(frames))
-        yield from self._letters.words(frames, seconds)
-
-    def _frames(self, samples: Samples) -> Iterator[NDArray[np.intp]]:
-        """The best class of each frame."""
+        parts: list[NDArray[np.intp]] = []
+        done = 0
         for window in windows(samples, WINDOW_S * self._rate, MARGIN_S * self._rate):
-            best = self._evaluate(window.samples).argmax(axis=-1)
-            frames_per_sample = len(best) / len(window.samples)
-            yield best[round(window.begin * frames_per_sample) : round(window.end * frames_per_sample)]
+            parts.append(self._best(window))
+            done += window.end - window.begin
+            yield done // self._rate, len(samples) // self._rate, "seconds"
+        frames = np.concatenate(parts)
+        return list(self._letters.words(frames, len(samples) / self._rate / max(1, len(frames))))
+
+    def _best(self, window: Window) -> NDArray[np.intp]:
+        """The best class of each frame that counts."""
+        best: NDArray[np.intp] = self._evaluate(window.samples).argmax(axis=-1)
+        frames_per_sample = len(best) / len(window.samples)
+        return best[round(window.begin * frames_per_sample) : round(window.end * frames_per_sample)]
 
 
 class Letters:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from backends.contract import EngineError
+from backends.contract import EngineError, Steps
+from backends.speech.sound import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,29 @@ class Chunk:
     end: float
 
 
+Heard = Generator[tuple[int, int, str], None, list[Chunk]]
+"""``Steps`` whose answer is chunks."""
+
+
 def wish_of(parameters: Mapping[str, Any]) -> Wish:
     """What the parameters of an ``infer`` request ask for."""
     return Wish(parameters.get("language"), bool(parameters.get("return_timestamps")))
 
 
-def transcript(chunks: Iterable[Chunk], wish: Wish) -> dict[str, Any]:
-    """The answer."""
-    said = list(chunks)
+class Recogniser(Protocol):
+    """What writes down a sound."""
+
+    def recognise(self, samples: Samples, wish: Wish) -> Heard:
+        """The chunks, in order.
+
+        Raises:
+            EngineError: ``bad_param`` for a language that the model does not know.
+        """
+
+
+def transcribed(recogniser: Recogniser, samples: Samples, wish: Wish) -> Steps:
+    """The answer, on the way to which each step tells how many seconds are written down."""
+    said = yield from recogniser.recognise(samples, wish)
     answer: dict[str, Any] = {"text": "".join(chunk.text for chunk in said).strip()}
     if wish.timestamps:
         times = ([round(chunk.start, 2), round(chunk.end, 2)] for chunk in said)

@@ -5,7 +5,7 @@ Radford et al. 2022, §2.3, §3.8 and §4.5. What an engine adds is the evaluati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.speech.sound import Samples
-from backends.speech.transcript import Chunk, Wish
+from backends.speech.transcript import Chunk, Heard, Wish
 from backends.speech.whisper_vocabulary import WhisperVocabulary
 from backends.text.sampler import softmax
 
@@ -34,6 +34,8 @@ class Listener(Protocol):
 
 Listen = Callable[[Samples], Listener]
 """Hears a window."""
+Decoding = Generator[None, None, tuple[list[int], str | None]]
+"""A window's tokens and language; a step is a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Recogniser:
         self._shape = shape
         self._listen = listen
 
-    def recognise(self, samples: Samples, wish: Wish) -> Iterator[Chunk]:
+    def recognise(self, samples: Samples, wish: Wish) -> Heard:
         """The sentences.
 
         Raises:
@@ -66,18 +68,22 @@ class Recogniser:
         """
         self._vocabulary.check(wish.language)
         with_times = wish.timestamps or len(samples) > self._shape.length
+        said: list[Chunk] = []
         language, at = wish.language, 0
         while at == 0 or len(samples) - at >= self._shape.rate * SHORTEST_REST_S:
             window = samples[at : at + self._shape.length]
-            tokens, language = self._decode(window, language, with_times=with_times)
+            progress = (at // self._shape.rate, len(samples) // self._shape.rate, "seconds")
+            decoding = self._decode(window, language, with_times=with_times)
+            tokens, language = yield from _saying(progress, decoding)
             sentences, heard = self._sentences(tokens, len(window))
             offset = at / self._shape.rate
             for words, begin, end in sentences:
                 if text := self._vocabulary.text(words):
-                    yield Chunk(text, offset + begin, offset + end)
+                    said.append(Chunk(text, offset + begin, offset + end))
             at += heard
+        return said
 
-    def _decode(self, window: Samples, language: str | None, *, with_times: bool) -> tuple[list[int], str | None]:
+    def _decode(self, window: Samples, language: str | None, *, with_times: bool) -> Decoding:
         """The tokens of a window, none where nobody speaks; and the language, which the first window decides."""
         vocabulary = self._vocabulary
         listener = self._listen(window)
@@ -98,6 +104,7 @@ class Recogniser:
             if token == vocabulary.end or len(tokens) == most:
                 break
             tokens.append(token)
+            yield
             logits = listener.evaluate([token]).astype(np.float32)
         made_up = silent > NO_SPEECH_ABOVE and likelihood / (len(tokens) + 1) < UNLIKELY_BELOW
         return [] if made_up else tokens, language
@@ -141,3 +148,13 @@ class Recogniser:
         # A sentence that the window's end cut off is heard again, whole, in the next window.
         heard = length if ends_whole else int(seconds(tokens[cuts[-1] - 1]) * self._shape.rate)
         return sentences, heard if heard >= SHORTEST_REST_S * self._shape.rate else length
+
+
+def _saying(progress: tuple[int, int, str], decoding: Decoding) -> Generator[tuple[int, int, str], None, Any]:
+    """The decoding's steps, each of which says how far the sound is."""
+    while True:
+        try:
+            next(decoding)
+        except StopIteration as end:
+            return end.value
+        yield progress

@@ -17,10 +17,10 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutput
 
-from backends.contract import EngineError, LoadRequest, ModelInfo
+from backends.contract import EngineError, LoadRequest, ModelInfo, Steps
 from backends.speech import ctc, whisper
 from backends.speech.sound import Samples, heard
-from backends.speech.transcript import transcript, wish_of
+from backends.speech.transcript import transcribed, wish_of
 from backends.speech.whisper_vocabulary import WhisperVocabulary
 from backends.transformers.tokenizer import bare_tokenizer
 from backends.transformers.weights import describe, from_pretrained, processor, read_config
@@ -47,10 +47,9 @@ class SpeechRecognition:
         details = {"input": "audio", "sampling_rate": self._rate}
         return describe(self._model, context_length=0, actions=("infer",), details=details)
 
-    def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+    def infer(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Steps:
         """``{text}``, and ``chunks``."""
-        wish = wish_of(parameters)
-        return transcript(self._recogniser.recognise(heard(inputs, self._rate), wish), wish)
+        return transcribed(self._recogniser, heard(inputs, self._rate), wish_of(parameters))
 
     def close(self) -> None:
         """Nothing is held outside this process."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+from pydantic import JsonValue
+
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.messages.requests import EmbedRequest, InferRequest, RerankRequest
@@ -55,10 +57,15 @@ class TaskService:
             "parameters": request.parameters.model_dump(exclude_none=True),
         }
         async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
-            done = await model.ask("infer", fields, self._stall_s)
-        return InferResult(
-            model=model.file.name, engine=model.engine.name, task=model.facts["task"], output=done["output"]
-        )
+            assert model.worker is not None
+            output: JsonValue = None
+            async with model.worker.request("infer", fields, stall_s=self._stall_s, phase="infer") as events:
+                async for event in events:
+                    if event["event"] == "progress":
+                        await reply.progress(event["stage"], event["done"], event["total"], event["unit"])
+                    else:
+                        output = event["result"]["output"]
+        return InferResult(model=model.file.name, engine=model.engine.name, task=model.facts["task"], output=output)
 
 
 def _batches(texts: Sequence[str]) -> list[Sequence[str]]:

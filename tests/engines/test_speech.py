@@ -6,6 +6,9 @@ import base64
 import math
 import re
 import shutil
+import tempfile
+import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,13 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCTC, AutoProcessor, WhisperFeatureExtractor, WhisperForConditionalGeneration
 from transformers.generation import logits_process as rules
 
-from backends.contract import EngineError, LoadRequest
+from backends.contract import EngineError, LoadRequest, Steps
 from backends.onnxruntime.engine import OnnxRuntimeEngine
 from backends.speech.features import LogMel
 from backends.speech.sound import windows
 from backends.transformers.engine import TransformersEngine
 from tests.sounds import wav
+from tests.support import Installation, eventually
 from tests.weights import speech_onnx, tiny_senses
 
 RATE = 16_000
@@ -67,8 +71,20 @@ def hears() -> dict[str, Any]:
 
 
 def said(engine: Any, seconds: float, **parameters: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = engine.infer({"audio": encoded(siren(seconds))}, parameters)
-    return answer
+    return written(engine.infer({"audio": encoded(siren(seconds))}, parameters))
+
+
+def written(steps: Steps) -> Any:
+    """The answer at the end of the steps, which go forward."""
+    last = -1
+    while True:
+        try:
+            done, total, unit = next(steps)
+        except StopIteration as end:
+            return end.value
+        assert last <= done <= total
+        assert unit == "seconds"
+        last = done
 
 
 # ---------------------------------------------------------------------------------------------- Whisper
@@ -102,7 +118,13 @@ def test_whisper_decodes_as_transformers_own_rules_say(
             if int(logits.argmax()) == config.eos_token_id:
                 break
             ids.append(int(logits.argmax()))
-    ours, _ = recogniser._decode(siren(4.5), language, with_times=timestamps)
+    decoding = recogniser._decode(siren(4.5), language, with_times=timestamps)
+    while True:
+        try:
+            next(decoding)
+        except StopIteration as end:
+            ours, _ = end.value
+            break
     assert ours == ids[len(opening) :]
     assert len(ours) > 8
 
@@ -205,7 +227,7 @@ def test_spectrograms_are_those_of_transformers(bands: int) -> None:
 def test_other_rates_and_bad_sounds(whispers: dict[str, Any]) -> None:
     engine = whispers["onnx"]
     at = np.arange(44_100) / 44_100
-    assert engine.infer({"audio": encoded(np.sin(at * 220 * math.tau), 44_100)}, {})["text"]
+    assert written(engine.infer({"audio": encoded(np.sin(at * 220 * math.tau), 44_100)}, {}))["text"]
     for inputs in ({}, {"audio": "no base64!"}, {"audio": base64.b64encode(b"no sound").decode()}, {"text": "x"}):
         with pytest.raises(EngineError) as refused:
             engine.infer(inputs, {})
@@ -234,3 +256,45 @@ def test_a_vocabulary_of_another_form_is_refused(tmp_path: Path) -> None:
         with pytest.raises(EngineError) as refused:
             loaded(tmp_path / "model.onnx")
         assert refused.value.code == "load_failed", content
+
+
+# ---------------------------------------------------------------------------------------------- through the host
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")))
+    yield installation
+    installation.stop()
+    shutil.rmtree(installation.root, ignore_errors=True)
+
+
+def test_a_long_sound_tells_how_far_it_is_and_can_be_cancelled(installation: Installation) -> None:
+    fields = {"model": str(tiny_senses.whispers())}
+    long = {"audio": encoded(np.tile(siren(3)[::2], 130), RATE // 2)}
+    with installation.host() as host:
+        request = host.send("infer", inputs=long, **fields)
+        events = host.events(request)
+        told = next(event for event in events if event.get("stage") == "inferring")
+        assert (told["total"], told["unit"]) == (390, "seconds")
+        assert 0 <= told["done"] <= 390
+        (model,) = host.result("status")["result"]["models"]
+        assert host.result("cancel", target=request)["result"]["cancelled"]
+        assert [event["event"] for event in events][-1] == "cancelled"
+        eventually(lambda: is_idle(model["pid"]))
+        parameters = {"return_timestamps": True, "language": "de"}
+        last = host.result("infer", inputs={"audio": encoded(siren(3))}, parameters=parameters, **fields)
+        assert last["result"]["output"]["chunks"]
+        assert host.result("status")["result"]["models"][0]["pid"] == model["pid"], "the worker itself went on"
+
+
+def is_idle(pid: int) -> bool:
+    """Whether the process computes nothing for a moment."""
+
+    def computed() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = computed()
+    time.sleep(0.3)
+    return computed() - before <= 1

@@ -11,8 +11,8 @@ export type HostEvent = Exclude<AnyEvent, ErrorEvent> | { id: Id | null; event: 
 
 type Transfer = Pick<ProgressEvent, "bytes_per_second" | "seconds_left" | "file" | "file_done" | "file_total">;
 
-const STAGES = ["queued", "loading", "prefill", "downloading", "verifying", "measuring"] as const satisfies readonly ProgressEvent["stage"][];
-const UNITS = ["bytes", "tokens", "requests"] as const satisfies readonly ProgressEvent["unit"][];
+const STAGES = ["queued", "loading", "prefill", "downloading", "verifying", "measuring", "inferring"] as const satisfies readonly ProgressEvent["stage"][];
+const UNITS = ["bytes", "tokens", "requests", "seconds"] as const satisfies readonly ProgressEvent["unit"][];
 
 function isId(value: unknown): value is Id {
   return typeof value === "string" || (typeof value === "number" && Number.isSafeInteger(value));

@@ -511,6 +511,8 @@ export interface InferInputs {
 /**
  * How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
  *
+ * ``language``: what is spoken, such as ``en``; ``return_timestamps``: also when it is said.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "InferParameters".
  */
@@ -518,6 +520,7 @@ export interface InferParameters {
   top_k?: number | null;
   threshold?: number | null;
   language?: string | null;
+  return_timestamps?: boolean | null;
 }
 /**
  * Run a model's own task: classify, transcribe, find objects.
@@ -536,11 +539,14 @@ export interface InferRequest {
 }
 /**
  * How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
+ *
+ * ``language``: what is spoken, such as ``en``; ``return_timestamps``: also when it is said.
  */
 export interface InferParameters1 {
   top_k?: number | null;
   threshold?: number | null;
   language?: string | null;
+  return_timestamps?: boolean | null;
 }
 /**
  * How a model is loaded. ``context_length`` defaults to the model's own, at most 8192.
@@ -1198,10 +1204,10 @@ export interface LoadedModel {
 export interface ProgressEvent {
   id: Id;
   event: "progress";
-  stage: "queued" | "loading" | "prefill" | "downloading" | "verifying" | "measuring";
+  stage: "queued" | "loading" | "prefill" | "downloading" | "verifying" | "measuring" | "inferring";
   done: number;
   total: number;
-  unit: "bytes" | "tokens" | "requests";
+  unit: "bytes" | "tokens" | "requests" | "seconds";
   bytes_per_second?: number | null;
   seconds_left?: number | null;
   file?: string | null;

@@ -17,10 +17,10 @@ class ProgressEvent(Message):
 
     id: Id
     event: Literal["progress"]
-    stage: Literal["queued", "loading", "prefill", "downloading", "verifying", "measuring"]
+    stage: Literal["queued", "loading", "prefill", "downloading", "verifying", "measuring", "inferring"]
     done: int
     total: int
-    unit: Literal["bytes", "tokens", "requests"]
+    unit: Literal["bytes", "tokens", "requests", "seconds"]
     bytes_per_second: float | None = None
     seconds_left: float | None = None
     file: str | None = None

@@ -264,11 +264,15 @@ class InferInputs(Message):
 
 
 class InferParameters(Message):
-    """How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score."""
+    """How a task is run. ``top_k``: the best so many labels; ``threshold``: none with a lower score.
+
+    ``language``: what is spoken, such as ``en``; ``return_timestamps``: also when it is said.
+    """
 
     top_k: Annotated[int, Field(ge=1, le=10_000)] | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     language: Annotated[str, StringConstraints(max_length=64)] | None = None
+    return_timestamps: bool | None = None
 
 
 class InferRequest(RequestBase):

@@ -61,6 +61,8 @@ function describeProgress({ stage, done, total }: Progress, model: string): Stat
       return { tone: "busy", text: t("status_verifying", formatPercent(fraction ?? 0)), fraction };
     case "measuring":
       return { tone: "busy", text: t("status_measuring", formatNumber(done), formatNumber(total)), fraction };
+    case "inferring":
+      return { tone: "busy", text: t("status_inferring", formatPercent(fraction ?? 0)), fraction };
     case "prefill":
       return { tone: "busy", text: t("status_prefill", formatNumber(done), formatNumber(total)), fraction };
   }
