@@ -34,6 +34,7 @@ _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
     (tabagent_model.UnknownArchitecture, "unsupported_architecture"),
     (tabagent_model.InsufficientMemory, "insufficient_memory"),
     (tabagent_model.ContextOverflow, "context_overflow"),
+    (tabagent_model.WrongTask, "unsupported_task"),
     (tabagent_model.ModelClosed, "model_unloaded"),
     (tabagent_model.GenerationFailed, "generation_failed"),
     (tabagent_model.ModelError, "load_failed"),

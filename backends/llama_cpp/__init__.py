@@ -7,7 +7,7 @@ DESCRIPTOR = EngineDescriptor(
     language="rust",
     engine="backends.llama_cpp.engine:LlamaCppEngine",
     formats=("gguf", "bitnet"),
-    tasks=("text-generation", "chat"),
+    tasks=("text-generation", "chat", "feature-extraction", "sentence-similarity", "text-ranking"),
     capabilities=(
         "streaming",
         "cancel",
@@ -21,6 +21,8 @@ DESCRIPTOR = EngineDescriptor(
         "tool_choice",
         "logprobs",
         "tokenize",
+        "embed",
+        "rerank",
     ),
     requires=("tabagent_model",),
     install_hint="make wheel",

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import tabagent_model
 
-from backends.contract import LoadProgress, LoadRequest, ModelInfo
+from backends.contract import TEXT_ACTIONS, Action, Embeddings, LoadProgress, LoadRequest, ModelInfo, Ranking
 from backends.llama_cpp import ternary
 from backends.wheel import WheelText, errors_mapped
 
+_ACTIONS: Mapping[str, tuple[Action, ...]] = {
+    "generate": TEXT_ACTIONS,
+    "embed": ("embed", "tokenize"),
+    "rerank": ("rerank", "tokenize"),
+}
+
 
 class LlamaCppEngine(WheelText):
-    """One GGUF model."""
+    """One GGUF model, of whatever task it is; its actions are those of what is loaded."""
 
     _model: tabagent_model.PyModel
 
@@ -30,4 +39,15 @@ class LlamaCppEngine(WheelText):
                 threads=request.threads or None,
                 progress=progress,
             )
-        return self._model_loaded(cpu_variant=request.cpu_variant)
+        info = self._model_loaded(cpu_variant=request.cpu_variant)
+        return replace(info, actions=_ACTIONS[self._model.task])
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """A vector for each text."""
+        with errors_mapped():
+            return Embeddings(*self._model.embed(texts))
+
+    def rerank(self, query: str, documents: Sequence[str]) -> Ranking:
+        """How well each document answers the query."""
+        with errors_mapped():
+            return Ranking(*self._model.rerank(query, documents))

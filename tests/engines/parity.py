@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tabagent_harness import HostProcess
 from tests.support import Installation
-from tests.weights import minilm, packages, smollm2
+from tests.weights import minilm, minilm_gguf, packages, smollm2
 
 TOKENS = 32
 PROMPTS = (
@@ -73,6 +73,7 @@ TEXT = (
 )
 EMBEDDINGS = (
     Route("Transformers, safetensors", "transformers", lambda: packages.minilm_safetensors() / "model.safetensors"),
+    Route("llama.cpp, GGUF F32", "llama_cpp", minilm_gguf.embeds),
     Route("ONNX Runtime, float32", "onnxruntime", minilm.onnx_float),
     Route("ONNX Runtime, int8", "onnxruntime", minilm.onnx_int8, is_float=False),
 )

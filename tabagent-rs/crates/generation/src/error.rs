@@ -72,6 +72,14 @@ pub enum Error {
         /// Tokens the context holds
         context_length: u32,
     },
+    /// The model was made for something else.
+    #[error("this model does not {action}; it can {can}")]
+    WrongTask {
+        /// What was asked of it
+        action: &'static str,
+        /// What it was made for
+        can: &'static str,
+    },
     /// A parameter out of its range.
     #[error("{name} {reason}")]
     InvalidParameter {

@@ -3,9 +3,10 @@
 //! [`Model`] is the whole public surface; files that are not loaded are `model_loader`'s concern. One CPU module serves a process (see [`load_cpu_module`]). Everything unsafe lives in `llama/`.
 #![deny(unsafe_code)]
 
+mod encoder;
 mod llama;
 mod model;
 mod scheduler;
 
 pub use llama::{load_cpu_module, probe_cpu_module, quantise};
-pub use model::{LoadOptions, Model, ModelFacts};
+pub use model::{Encoded, LoadOptions, Model, ModelFacts, Task};

@@ -1,13 +1,16 @@
 //! A model ready to generate.
 
-use crate::llama::{Batch, Context, ContextParams, Decoded, LoadParams, Token, Watch, WeightsModel, load_cpu_module};
+use crate::encoder::{self, Encoder};
+use crate::llama::{
+    Batch, Context, ContextParams, Decoded, LoadParams, Pooling, Token, Watch, WeightsModel, load_cpu_module,
+};
 use crate::scheduler::{Handle, start};
 use generation::{
     Error, GenerateRequest, Grammars, Pacing, Result, TokenStream, Vocabulary, Waiting, channel, check_prompt_length,
 };
 use hardware::{Cores, Memory};
 use model_loader::gguf::GgufHeader;
-use model_loader::{BATCH, default_context_length, estimate};
+use model_loader::{BATCH, FEATURE_EXTRACTION, TEXT_RANKING, default_context_length, estimate, task_of_gguf};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,11 +38,43 @@ pub struct LoadOptions {
     pub threads: Option<u32>,
 }
 
+/// What a model was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Continue text
+    Generate,
+    /// Turn texts into vectors
+    Embed,
+    /// Tell how well documents answer a query
+    Rerank,
+}
+
+impl Task {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Task::Generate => "generate",
+            Task::Embed => "embed",
+            Task::Rerank => "rerank",
+        }
+    }
+
+    fn of(header: &GgufHeader) -> Self {
+        match task_of_gguf(header, false) {
+            Some(FEATURE_EXTRACTION) => Task::Embed,
+            Some(TEXT_RANKING) => Task::Rerank,
+            _ => Task::Generate,
+        }
+    }
+}
+
 /// What a loaded model is.
 #[derive(Clone, Debug)]
 pub struct ModelFacts {
     /// `general.architecture`
     pub architecture: String,
+    /// What it was made for
+    pub task: Task,
     /// Entries of the vocabulary
     pub vocab_size: usize,
     /// Tokens the model was trained to see at once
@@ -66,13 +101,20 @@ pub struct ModelFacts {
     pub chat_template: Option<String>,
 }
 
-/// A loaded model and its scheduler. Dropping it closes it.
+/// Vectors or scores of texts, and how many tokens these were.
+pub type Encoded<T> = (Vec<T>, u64);
+
+/// What computes.
+enum Runs {
+    Scheduler { handle: Handle, thread: Mutex<Option<JoinHandle<()>>>, grammars: Grammars },
+    Encoder(Encoder),
+}
+
+/// A loaded model and what runs it. Dropping it closes it.
 pub struct Model {
     weights: Arc<WeightsModel>,
     facts: ModelFacts,
-    grammars: Grammars,
-    handle: Handle,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    runs: Runs,
 }
 
 impl Model {
@@ -83,22 +125,33 @@ impl Model {
     pub fn load(options: &LoadOptions, mut progress: impl FnMut(f32) -> bool) -> Result<Self> {
         let params = context_params(options)?;
         let header = GgufHeader::read(&options.model)?;
+        let task = Task::of(&header);
         let context_length = context_length(options.context_length, &header)?;
         check_memory(&options.model, &header, context_length, params.sequences)?;
         load_cpu_module(&options.cpu_module)?;
         let load = LoadParams { gpu_layers: options.gpu_layers, lock_in_memory: options.lock_in_memory };
         let weights = Arc::new(WeightsModel::load(&options.model, load, &mut progress)?);
-        if !weights.is_causal_decoder() {
-            let reason = "it does not continue text token by token".into();
-            return Err(Error::LoadFailed { path: options.model.clone(), reason });
-        }
-        let params = ContextParams { context_length, ..params };
+        check_kind(&weights, task)?;
+        let params = match task {
+            Task::Generate => ContextParams { context_length, ..params },
+            // A text is computed in one piece.
+            Task::Embed | Task::Rerank => {
+                let pooling = if header.pooling_type.unwrap_or(0) == 0 { Pooling::Mean } else { Pooling::OfTheModel };
+                let (batch, pooling) = (context_length, Some(pooling));
+                ContextParams { context_length, batch, sequences: MOST_SEQUENCES, pooling, ..params }
+            }
+        };
         let watch = Arc::new(Watch::default());
         let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&watch))?;
-        warm_up(&mut context)?;
-        let facts = facts(&weights, &header, params);
-        let (handle, thread) = start(context, watch)?;
-        Ok(Self { weights, facts, grammars: Grammars::default(), handle, thread: Mutex::new(Some(thread)) })
+        let facts = ModelFacts { sequences: options.sequences, ..facts(&weights, &header, params) };
+        let runs = if task == Task::Generate {
+            warm_up(&mut context)?;
+            let (handle, thread) = start(context, watch)?;
+            Runs::Scheduler { handle, thread: Mutex::new(Some(thread)), grammars: Grammars::default() }
+        } else {
+            Runs::Encoder(Encoder::new(context, watch)?)
+        };
+        Ok(Self { weights, facts, runs })
     }
 
     /// What was loaded.
@@ -154,23 +207,76 @@ impl Model {
     /// holds, which changes logits in their last digits.
     ///
     /// # Errors
-    /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::Closed`].
+    /// [`Error::InvalidParameter`], [`Error::ContextOverflow`], [`Error::WrongTask`], [`Error::Closed`].
     pub fn generate(&self, request: GenerateRequest, pacing: Pacing) -> Result<TokenStream> {
+        let Runs::Scheduler { handle, grammars, .. } = &self.runs else {
+            return Err(self.wrong_task(Task::Generate));
+        };
         request.validate(self.weights.vocab(), self.facts.context_length)?;
-        let compile = |grammar: &String| self.grammars.compile(grammar, self.weights.vocab());
+        let compile = |grammar: &String| grammars.compile(grammar, self.weights.vocab());
         let grammar = request.grammar.as_ref().map(compile).transpose()?;
-        let (producer, stream) = channel(Arc::new(self.handle.clone()), pacing, request.prompt.len());
-        self.handle.submit(Waiting::new(request, grammar, producer))?;
+        let (producer, stream) = channel(Arc::new(handle.clone()), pacing, request.prompt.len());
+        handle.submit(Waiting::new(request, grammar, producer))?;
         Ok(stream)
+    }
+
+    /// A vector of length 1 for each text, with special tokens added and none read from the texts.
+    ///
+    /// # Errors
+    /// [`Error::ContextOverflow`] for a text that does not fit whole, [`Error::InvalidParameter`] for one without tokens,
+    /// [`Error::WrongTask`], [`Error::GenerationFailed`], [`Error::Closed`].
+    pub fn embed(&self, texts: &[String]) -> Result<Encoded<Vec<f32>>> {
+        let encoder = self.encoder(Task::Embed)?;
+        let tokens = |text: &String| self.tokens_of_whole(self.weights.vocab().tokenize(text, true, false));
+        let texts: Vec<Vec<Token>> = texts.iter().map(tokens).collect::<Result<_>>()?;
+        let vectors = encoder.vectors(&texts)?;
+        Ok((vectors.iter().map(|vector| encoder::normalised(vector)).collect(), count(&texts)))
+    }
+
+    /// How well each document answers the query, 0 to 1.
+    ///
+    /// # Errors
+    /// As [`Model::embed`].
+    pub fn rerank(&self, query: &str, documents: &[String]) -> Result<Encoded<f32>> {
+        let encoder = self.encoder(Task::Rerank)?;
+        let (vocab, template) = (self.weights.vocab(), self.weights.rerank_template());
+        let tokens =
+            |document: &String| self.tokens_of_whole(encoder::pair(vocab, template.as_deref(), query, document));
+        let pairs: Vec<Vec<Token>> = documents.iter().map(tokens).collect::<Result<_>>()?;
+        let scores = encoder.vectors(&pairs)?;
+        let probability = |scores: &Vec<f32>| encoder::probability(scores, &self.facts.architecture);
+        Ok((scores.iter().map(probability).collect(), count(&pairs)))
+    }
+
+    fn encoder(&self, task: Task) -> Result<&Encoder> {
+        match &self.runs {
+            Runs::Encoder(encoder) if self.facts.task == task => Ok(encoder),
+            _ => Err(self.wrong_task(task)),
+        }
+    }
+
+    fn wrong_task(&self, asked: Task) -> Error {
+        Error::WrongTask { action: asked.name(), can: self.facts.task.name() }
+    }
+
+    fn tokens_of_whole(&self, tokens: Option<Vec<Token>>) -> Result<Vec<Token>> {
+        let tokens = tokens.ok_or_else(|| Error::invalid("texts", "has one that is too long"))?;
+        encoder::check_length(tokens.len(), self.facts.context_length)?;
+        Ok(tokens)
     }
 
     /// Ends every generation with [`Error::Closed`] and frees the context. The weights go with the last reference.
     pub fn close(&self) {
-        self.handle.close();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A scheduler that panicked has dropped everything all the same.
-            let _ = thread.join();
+        match &self.runs {
+            Runs::Encoder(encoder) => encoder.close(),
+            Runs::Scheduler { handle, thread, .. } => {
+                handle.close();
+                let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(thread) = thread {
+                    // A scheduler that panicked has dropped everything all the same.
+                    let _ = thread.join();
+                }
+            }
         }
     }
 }
@@ -179,6 +285,22 @@ impl Drop for Model {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// A model of another kind would make llama.cpp end the process.
+fn check_kind(weights: &WeightsModel, task: Task) -> Result<()> {
+    let reason = match task {
+        Task::Rerank if weights.has_segments() => {
+            "it tells queries from documents by BERT's segments, which llama.cpp does not compute; use its safetensors"
+        }
+        _ if !weights.is_decoder_alone() => "it has an encoder beside its decoder, or writes by diffusion",
+        _ => return Ok(()),
+    };
+    Err(Error::LoadFailed { path: weights.path().to_owned(), reason: reason.into() })
+}
+
+fn count(texts: &[Vec<Token>]) -> u64 {
+    texts.iter().map(|tokens| tokens.len() as u64).sum()
 }
 
 fn context_params(options: &LoadOptions) -> Result<ContextParams> {
@@ -195,6 +317,7 @@ fn context_params(options: &LoadOptions) -> Result<ContextParams> {
         sequences: within("n_parallel", options.sequences, MOST_SEQUENCES)?,
         batch: BATCH,
         on_gpu: options.gpu_layers > 0,
+        pooling: None,
         threads: within("threads", threads.min(options.threads.unwrap_or(MOST_THREADS)), MOST_THREADS)?,
     })
 }
@@ -240,6 +363,7 @@ fn facts(weights: &WeightsModel, header: &GgufHeader, params: ContextParams) -> 
     let vocab = weights.vocab();
     ModelFacts {
         architecture: header.architecture.clone(),
+        task: Task::of(header),
         vocab_size: vocab.size(),
         train_context_length: weights.train_context_length(),
         context_length: params.context_length,

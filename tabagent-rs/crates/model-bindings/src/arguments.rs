@@ -99,6 +99,22 @@ impl<'py> FromPyObject<'_, 'py> for Tokens {
     }
 }
 
+/// The parameters `texts` and `documents`.
+pub(crate) struct Texts(pub(crate) Vec<String>);
+
+impl<'py> FromPyObject<'_, 'py> for Texts {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let wrong = || invalid(value.py(), "texts", format!("must be several texts, got {}", quoted(&value)));
+        if value.is_instance_of::<PyString>() {
+            return Err(wrong());
+        }
+        let items = value.try_iter().map_err(|_| wrong())?;
+        items.map(|item| text(&item.map_err(|_| wrong())?, "texts")).collect::<PyResult<_>>().map(Self)
+    }
+}
+
 /// The parameter `stop`: texts, or one text.
 pub(crate) struct Stop(pub(crate) Vec<String>);
 

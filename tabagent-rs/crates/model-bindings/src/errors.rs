@@ -75,6 +75,11 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             details.set_item("context_length", context_length)?;
             "ContextOverflow"
         }
+        Error::WrongTask { action, can } => {
+            details.set_item("action", action)?;
+            details.set_item("can", can)?;
+            "WrongTask"
+        }
         Error::InvalidParameter { name, reason } => {
             details.set_item("name", name)?;
             details.set_item("reason", reason)?;

@@ -2,7 +2,7 @@
 
 use crate::arguments::{
     CoalesceMs, ContextLength, GpuLayers, Grammar, Logprobs, MaxTokens, MinP, Parallel, Prompt, RepeatPenalty, Seed,
-    Stop, Temperature, Threads, TokenId, Tokens, TopK, TopP,
+    Stop, Temperature, Texts, Threads, TokenId, Tokens, TopK, TopP,
 };
 use crate::asyncio;
 use crate::completion::PyCompletion;
@@ -11,7 +11,7 @@ use crate::options::{Options, pacing};
 use crate::progress::Reporter;
 use crate::stream::PyTokenStream;
 use generation::{Error, Pacing};
-use gguf_handler::{LoadOptions, Model, ModelFacts};
+use gguf_handler::{Encoded, LoadOptions, Model, ModelFacts};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::path::{Path, PathBuf};
@@ -124,6 +124,11 @@ impl PyModel {
     #[getter]
     fn is_loaded(&self) -> bool {
         self.current().is_some()
+    }
+
+    #[getter]
+    fn task(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.fact(py, |facts| facts.task.name())
     }
 
     #[getter]
@@ -255,6 +260,16 @@ impl PyModel {
             .with(grammar, logprobs);
         let stream = self.start(py, prompt, options, Pacing::EachPiece)?;
         stream.completed(py, on_token.as_ref()).map(PyCompletion::from)
+    }
+
+    fn embed(&self, py: Python<'_>, texts: Texts) -> PyResult<Encoded<Vec<f32>>> {
+        let model = self.loaded(py)?;
+        py.detach(|| model.embed(&texts.0)).or_raise(py)
+    }
+
+    fn rerank(&self, py: Python<'_>, query: String, documents: Texts) -> PyResult<Encoded<f32>> {
+        let model = self.loaded(py)?;
+        py.detach(|| model.rerank(&query, &documents.0)).or_raise(py)
     }
 
     fn next_logits(&self, py: Python<'_>, prompt: Prompt) -> PyResult<Vec<f32>> {

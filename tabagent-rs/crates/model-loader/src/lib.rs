@@ -38,6 +38,7 @@ pub use pytorch::{PickledTensor, PickledWeights};
 pub use reference::Reference;
 pub use routing::{Candidate, Circumstances, Engine, Language, rank};
 pub use safetensors::SafetensorsHeader;
+pub use task::{FEATURE_EXTRACTION, TEXT_RANKING, of_gguf as task_of_gguf};
 
 use std::path::Path;
 

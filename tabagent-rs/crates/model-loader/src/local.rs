@@ -22,6 +22,7 @@ const DEEPEST_FOLDER: usize = 3;
 const SEQUENCES: u32 = 4;
 /// A longer context is taken only when it is asked for: its KV cache is allocated at once.
 const LARGEST_DEFAULT_CONTEXT: u32 = 8192;
+const LARGEST_DEFAULT_TEXT: u32 = 2048;
 
 /// Looks at a file or folder.
 ///
@@ -213,11 +214,13 @@ fn describe_gguf(found: &mut Detection, header: &GgufHeader, has_projector: bool
     }
 }
 
-/// Context length where nobody names one: what the model was trained for, 8192 tokens at most.
+/// Context length where nobody names one: what the model was trained for, 8192 tokens at most, 2048 where they become one
+/// vector.
 pub fn default_context_length(header: &GgufHeader) -> u32 {
+    let most = if task::is_pooled(header) { LARGEST_DEFAULT_TEXT } else { LARGEST_DEFAULT_CONTEXT };
     match u32::try_from(header.context_length) {
-        Ok(trained @ 1..) => trained.min(LARGEST_DEFAULT_CONTEXT),
-        _ => LARGEST_DEFAULT_CONTEXT,
+        Ok(trained @ 1..) => trained.min(most),
+        _ => most,
     }
 }
 

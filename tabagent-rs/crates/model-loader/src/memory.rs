@@ -2,6 +2,7 @@
 
 use crate::config::CacheShape;
 use crate::gguf::GgufHeader;
+use crate::task;
 
 /// Bytes of one key or value element in the KV cache (half floats).
 const KV_ELEMENT: u64 = 2;
@@ -46,7 +47,8 @@ impl MemoryPlan {
 pub fn estimate(header: &GgufHeader, context_length: u32, sequences: u32) -> MemoryPlan {
     let product = |factors: &[u64]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor));
     let tokens = u64::from(context_length).next_multiple_of(KV_STEP);
-    let batch = u64::from(BATCH);
+    // What is made into one vector is computed in one piece.
+    let batch = if task::is_pooled(header) { tokens } else { u64::from(BATCH) };
     let per_head = header.key_length.saturating_add(header.value_length);
     let rows = product(&[batch, LIVE_ROWS, header.embedding_length, FLOAT]);
     let mask = product(&[batch, tokens, FLOAT + KV_ELEMENT]);

@@ -157,8 +157,10 @@ const ROUTES: &[Route] = &[
 ];
 
 /// The engines of this wheel itself, and what they do.
-const OF_THIS_WHEEL: [(&str, &[&str]); 2] =
-    [("llama_cpp", &[task::TEXT_GENERATION]), ("candle", &[task::TEXT_GENERATION])];
+const OF_THIS_WHEEL: [(&str, &[&str]); 2] = [
+    ("llama_cpp", &[task::TEXT_GENERATION, task::FEATURE_EXTRACTION, "sentence-similarity", task::TEXT_RANKING]),
+    ("candle", &[task::TEXT_GENERATION]),
+];
 
 /// Every engine for the model, best first.
 pub fn rank(found: &Detection, circumstances: &Circumstances) -> Vec<Candidate> {

@@ -19,7 +19,7 @@ pub const SPEECH_RECOGNITION: &str = "automatic-speech-recognition";
 const POOLING_RANK: u64 = 4;
 
 /// What a GGUF model is for. Architectures that only encode: `llama-arch.cpp`.
-pub(crate) fn of_gguf(header: &GgufHeader, has_projector: bool) -> Option<&'static str> {
+pub fn of_gguf(header: &GgufHeader, has_projector: bool) -> Option<&'static str> {
     let architecture = header.architecture.as_str();
     if header.kind.as_deref() == Some("mmproj") || architecture == "clip" {
         return None;
@@ -32,6 +32,11 @@ pub(crate) fn of_gguf(header: &GgufHeader, has_projector: bool) -> Option<&'stat
         _ if has_projector => IMAGE_TEXT_TO_TEXT,
         _ => TEXT_GENERATION,
     })
+}
+
+/// Whether a GGUF model makes one vector or score of a text.
+pub(crate) fn is_pooled(header: &GgufHeader) -> bool {
+    matches!(of_gguf(header, false), Some(FEATURE_EXTRACTION | TEXT_RANKING))
 }
 
 /// What a Transformers class is for, by the last words of its name.

@@ -24,6 +24,17 @@ pub(crate) struct ContextParams {
     pub(crate) threads: u32,
     /// Whether layers are on a GPU
     pub(crate) on_gpu: bool,
+    /// How a sequence gives one vector instead of logits
+    pub(crate) pooling: Option<Pooling>,
+}
+
+/// What makes one vector of those of a sequence's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// What the model's file says
+    OfTheModel,
+    /// Their mean
+    Mean,
 }
 
 /// How a decode ended.
@@ -71,8 +82,14 @@ impl Context {
         raw_params.n_batch = params.batch;
         raw_params.n_ubatch = params.batch;
         raw_params.n_seq_max = params.sequences;
-        // One output per sequence and step: the logits of a whole batch would be a hundred megabytes.
-        raw_params.n_outputs_max = params.sequences;
+        raw_params.embeddings = params.pooling.is_some();
+        if params.pooling == Some(Pooling::Mean) {
+            raw_params.pooling_type = sys::LLAMA_POOLING_TYPE_MEAN;
+        }
+        if params.pooling.is_none() {
+            // One output per sequence and step: the logits of a whole batch would be a hundred megabytes.
+            raw_params.n_outputs_max = params.sequences;
+        }
         raw_params.n_threads = params.threads as i32;
         raw_params.n_threads_batch = params.threads as i32;
         raw_params.kv_unified = true;
@@ -135,6 +152,39 @@ impl Context {
         unsafe {
             let row = sys::llama_get_logits_ith(self.raw.as_ptr(), i32::try_from(index).ok()?);
             (!row.is_null()).then(|| std::slice::from_raw_parts(row, length))
+        }
+    }
+
+    /// The vector or scores of a whole sequence of the last batch.
+    pub(crate) fn pooled(&mut self, sequence: usize) -> Option<&[f32]> {
+        let length = self.pooled_length();
+        // SAFETY: llama.cpp answers null for a sequence that was not in the batch; a row has as many floats as the model
+        // says. The borrow of `self` keeps the next decode from overwriting it.
+        unsafe {
+            let row = sys::llama_get_embeddings_seq(self.raw.as_ptr(), sequence as i32);
+            (!row.is_null()).then(|| std::slice::from_raw_parts(row, length))
+        }
+    }
+
+    /// Floats of a sequence's vector, or its scores where the model ranks.
+    pub(crate) fn pooled_length(&self) -> usize {
+        // SAFETY: reads fields of the live context and model.
+        unsafe {
+            match sys::llama_pooling_type(self.raw.as_ptr()) {
+                sys::LLAMA_POOLING_TYPE_RANK => sys::llama_model_n_cls_out(self.model.raw()) as usize,
+                _ => sys::llama_model_n_embd_out(self.model.raw()).max(0) as usize,
+            }
+        }
+    }
+
+    /// Forgets every sequence. Models that only encode remember none.
+    pub(crate) fn clear_all(&mut self) {
+        // SAFETY: the context is alive; null is the memory of models without one.
+        unsafe {
+            let memory = self.memory();
+            if !memory.is_null() {
+                sys::llama_memory_clear(memory, true);
+            }
         }
     }
 

@@ -16,10 +16,11 @@ mod watch;
 
 pub use backend::load_cpu_module;
 pub(crate) use batch::Batch;
-pub(crate) use context::{Context, ContextParams, Decoded};
+pub(crate) use context::{Context, ContextParams, Decoded, Pooling};
 pub(crate) use model::{LoadParams, WeightsModel};
 pub use probe::probe_cpu_module;
 pub use quantise::quantise;
+pub(crate) use vocab::Vocab;
 pub(crate) use watch::Watch;
 
 pub(crate) use generation::Token;

@@ -119,8 +119,8 @@ impl WeightsModel {
         unsafe { sys::llama_model_is_recurrent(self.raw()) || sys::llama_model_is_hybrid(self.raw()) }
     }
 
-    /// Whether it continues text token by token, as encoders and diffusion models do not.
-    pub(crate) fn is_causal_decoder(&self) -> bool {
+    /// Whether it is one stack of layers that tokens go through, in their order: no encoder beside it, no diffusion.
+    pub(crate) fn is_decoder_alone(&self) -> bool {
         // SAFETY: as above.
         unsafe {
             sys::llama_model_has_decoder(self.raw())
@@ -129,11 +129,27 @@ impl WeightsModel {
         }
     }
 
+    /// Whether each token's vector depends on whether its text came first or second, as BERT's own pairs do.
+    pub(crate) fn has_segments(&self) -> bool {
+        let counts = |(key, count): &(String, String)| key == "tokenizer.ggml.token_type_count" && count != "1";
+        self.vocab.is_word_pieces() && self.metadata().iter().any(counts)
+    }
+
+    /// The template that a query and a document are put into, where the model wants another than the usual.
+    pub(crate) fn rerank_template(&self) -> Option<String> {
+        self.template(c"rerank".as_ptr())
+    }
+
     /// The Jinja template in the file.
     pub(crate) fn chat_template(&self) -> Option<String> {
-        // SAFETY: returns null or a string that lives as long as the model.
+        self.template(std::ptr::null())
+    }
+
+    /// The template of this name, or the one without where it is null.
+    fn template(&self, name: *const c_char) -> Option<String> {
+        // SAFETY: `name` is null or a C string; returns null or a string that lives as long as the model.
         unsafe {
-            let template = sys::llama_model_chat_template(self.raw(), std::ptr::null());
+            let template = sys::llama_model_chat_template(self.raw(), name);
             (!template.is_null()).then(|| CStr::from_ptr(template).to_string_lossy().into_owned())
         }
     }

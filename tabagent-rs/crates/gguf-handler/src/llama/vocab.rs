@@ -138,6 +138,29 @@ impl Vocab {
         known(unsafe { sys::llama_vocab_eos(self.raw) })
     }
 
+    pub(crate) fn separator(&self) -> Option<Token> {
+        // SAFETY: as above.
+        known(unsafe { sys::llama_vocab_sep(self.raw) })
+    }
+
+    /// Whether a text should end with `eos`.
+    pub(crate) fn adds_eos(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::llama_vocab_get_add_eos(self.raw) }
+    }
+
+    /// Whether there should be a `separator` between a query and a document.
+    pub(crate) fn adds_separator(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::llama_vocab_get_add_sep(self.raw) }
+    }
+
+    /// Whether it is BERT's, which makes one token of a word it does not know, however long that is.
+    pub(crate) fn is_word_pieces(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::llama_vocab_type(self.raw) == sys::LLAMA_VOCAB_TYPE_WPM }
+    }
+
     pub(crate) fn newline(&self) -> Option<Token> {
         // SAFETY: as above.
         known(unsafe { sys::llama_vocab_nl(self.raw) })

@@ -58,6 +58,7 @@ from tabagent_model.errors import (
     UnknownArchitecture,
     UnknownModel,
     WrongFormat,
+    WrongTask,
 )
 from tabagent_model.facts import (
     Backend,
@@ -109,6 +110,7 @@ __all__ = [
     "UnknownArchitecture",
     "UnknownModel",
     "WrongFormat",
+    "WrongTask",
     "cpu_variants",
     "detect_model",
     "estimate_memory",

@@ -376,6 +376,9 @@ class PyModel:
     def is_loaded(self) -> bool:
         """Whether a model is loaded. Everything below raises ``ModelClosed`` when not."""
     @property
+    def task(self) -> Literal["generate", "embed", "rerank"]:
+        """What the model was made for. The methods of another task raise ``WrongTask``."""
+    @property
     def vocab_size(self) -> int:
         """Entries of the vocabulary; token ids are below it."""
     @property
@@ -468,6 +471,22 @@ class PyModel:
             ContextOverflow: The prompt leaves no room for an answer.
             InvalidParameter: A parameter out of range, a grammar that cannot be kept to.
             GenerationFailed, ModelClosed: It could not be finished.
+        """
+    def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], int]:
+        """A vector of length 1 for each text, pooled as the model's file says; and how many tokens the texts had.
+
+        Control tokens are added as the model wants them; none is read from the texts.
+
+        Raises:
+            ContextOverflow: A text does not fit, whole.
+            InvalidParameter: A text without tokens.
+            WrongTask, GenerationFailed, ModelClosed: It could not be done.
+        """
+    def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[float], int]:
+        """How well each document answers the query, 0 to 1; and how many tokens they had, the query with each.
+
+        Raises:
+            ModelError: As ``embed``.
         """
     def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
         """Logits of the token that follows ``prompt``, one per vocabulary entry.

@@ -20,6 +20,7 @@ from typing import Any
 #  ├─ TokenizerNotFound                   nothing there turns text into tokens   details: reason
 #  ├─ DeviceUnavailable                   CUDA or Metal cannot be used           details: device, reason
 #  ├─ ContextOverflow                     the prompt leaves no room    details: prompt_tokens, context_length
+#  ├─ WrongTask                           made for something else                details: action, can
 #  ├─ InvalidParameter (ValueError)       out of range, wrong type, not a number   details: name, reason
 #  ├─ GenerationFailed                    decoding failed
 #  ├─ Cancelled                           somebody called cancel()
@@ -94,6 +95,10 @@ class DeviceUnavailable(ModelError):
 
 class ContextOverflow(ModelError):
     """The prompt leaves no room for an answer. Details: ``prompt_tokens``, ``context_length``."""
+
+
+class WrongTask(ModelError):
+    """The model was made for something else. Details: ``action``, ``can``."""
 
 
 class InvalidParameter(ModelError, ValueError):
