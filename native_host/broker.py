@@ -35,6 +35,7 @@ from native_host.core.system_service import SystemService
 from native_host.core.task_service import TaskService
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_link import UnsafeLocation, private_dir
+from native_host.transports.http_child import HttpChild
 from native_host.transports.local_socket import LocalSocketServer
 from native_host.transports.worker_process import launch_worker
 
@@ -109,6 +110,7 @@ class Broker:
         )
         self._stop = asyncio.Event()
         self._server = LocalSocketServer(self._router)
+        self._http = HttpChild(settings)
 
     async def run(self) -> None:
         """Serve until idle or told to stop."""
@@ -117,6 +119,7 @@ class Broker:
             loop.add_signal_handler(stop, self._stop.set)
         path = self._settings.socket_path
         log.info("listening, pid %d", os.getpid())
+        await self._http.start()
         while True:
             await self._server.listen(path)
             await self._wait_until_idle()
@@ -124,6 +127,7 @@ class Broker:
             await asyncio.sleep(LAST_CALL_S)
             if self._stop.is_set() or self._is_idle():
                 break
+        await self._http.stop()
         await self._server.stop()
         await self._puller.close()
         await self._models.close()
@@ -131,7 +135,8 @@ class Broker:
         log.info("ended")
 
     def _is_idle(self) -> bool:
-        return not self._server.sessions and not self._models.models and not self._puller.is_busy
+        works = self._server.sessions or self._models.models or self._puller.is_busy or self._http.is_running
+        return not works
 
     async def _wait_until_idle(self) -> None:
         """Return when told to stop, or after ``idle_exit_s`` without a client and without a model."""

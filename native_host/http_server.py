@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+import uvicorn
 
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_client import BrokerClient
@@ -19,8 +24,10 @@ from native_host.transports.http.guard import Guard
 from native_host.transports.http.server import PortTaken, listen, server
 from native_host.transports.http.service import Service
 from native_host.transports.http.slots import Slots
+from native_host.transports.http_child import WITH_BROKER
 
 MIB = 1024 * 1024
+PREDECESSOR_S = 5.0
 
 
 def main() -> None:
@@ -44,7 +51,7 @@ def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        listening = listen(settings.http_host, settings.http_port)
+        listening = _listen(settings)
     except PortTaken as error:
         sys.stderr.write(f"tabagent: {error}\n")
         return 3
@@ -61,8 +68,33 @@ def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
     app = Guard(application(service), access, max_body=settings.http_max_body_mb * MIB)
     address = f"[{host}]" if ":" in host else host
     tell(f"http://{address}:{port}", token_path(settings))
-    asyncio.run(server(app).serve(sockets=[listening]))
+    asyncio.run(_run(server(app), listening))
     return 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A child of the broker waits for that of an earlier broker to leave the port."""
+    deadline = time.monotonic() + (PREDECESSOR_S if WITH_BROKER in sys.argv[1:] else 0)
+    while True:
+        try:
+            return listen(settings.http_host, settings.http_port)
+        except PortTaken:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+async def _run(http: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve; a child of the broker ends with its stdin."""
+
+    def read() -> None:
+        if not os.read(0, 4096):
+            http.should_exit = True
+            asyncio.get_running_loop().remove_reader(0)
+
+    if WITH_BROKER in sys.argv[1:]:
+        asyncio.get_running_loop().add_reader(0, read)
+    await http.serve(sockets=[listening])
 
 
 if __name__ == "__main__":

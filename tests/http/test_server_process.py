@@ -9,10 +9,12 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from native_host.transports.http.own import PREFIX
@@ -175,3 +177,25 @@ def test_only_so_many_are_answered_at_once(install: Callable[..., Installation])
         eventually(
             lambda: sum(it["active_requests"] for it in http.client.get(f"{PREFIX}/status").json()["models"]) == 0
         )
+
+
+def test_the_setting_serves_it_as_long_as_the_broker_runs(install: Callable[..., Installation]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    tabagent = install(http="true", http_port=port, idle_exit_s=0.5)
+
+    def healthy() -> bool:
+        try:
+            return httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    first = tabagent.broker_pid()
+    eventually(healthy, timeout_s=30)
+    time.sleep(1.5)  # longer than an idle broker stays
+    assert tabagent.broker_pid() == first
+    os.kill(first, signal.SIGKILL)
+    second = tabagent.broker_pid()
+    eventually(lambda: len(listening(pids(tabagent))) == 1 and healthy(), timeout_s=30)
+    os.kill(second, signal.SIGTERM)
+    eventually(lambda: not pids(tabagent), timeout_s=15)

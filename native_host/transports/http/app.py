@@ -11,6 +11,7 @@ from native_host import __version__
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.transports.http import anthropic, ollama, openai, own
 from native_host.transports.http.admission import HEALTH
+from native_host.transports.http.documentation import add_documentation
 from native_host.transports.http.failures import Failure, body
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import UnreadableBody
@@ -37,6 +38,7 @@ def application(service: Service) -> FastAPI:
     dialects = (*openai.routes(service), anthropic.routes(service), *ollama.routes(service))
     for router in (own.routes(service), *dialects):
         app.include_router(router)
+    add_documentation(app)
     app.add_exception_handler(Failure, _failed)
     app.add_exception_handler(TabAgentError, _failed)
     app.add_exception_handler(RequestValidationError, _failed)

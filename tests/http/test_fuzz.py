@@ -1,0 +1,33 @@
+"""schemathesis against the schema that is checked in: whatever is sent, no answer is a defect of ours (5xx)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fake_hub import FakeHub
+from tests.http.http_process import HttpProcess
+from tests.support import Installation
+
+EXAMPLES = os.environ.get("TABAGENT_TEST_EXAMPLES", "8")
+SCHEMA = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+@pytest.mark.timeout(900)
+def test_nothing_that_is_sent_makes_it_fail(install: Callable[..., Installation], tmp_path: Path) -> None:
+    with FakeHub() as hub, HttpProcess(install(hub_endpoint=hub.url)) as http:
+        command = [
+            *(str(Path(sys.executable).parent / "schemathesis"), "run", str(SCHEMA), "--url", http.address),
+            *("--header", f"Authorization: Bearer {http.token}", "--checks", "not_a_server_error"),
+            *("--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", "1"),
+            *("--request-timeout", "20", "--suppress-health-check", "all", "--no-color"),
+        ]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+        assert http.client.get("/healthz").status_code == 200
+        assert "Traceback" not in http.stderr
