@@ -29,21 +29,20 @@ SIZE = (40, 110)
 class Recorder:
     """Runs commands in a home of its own and keeps what the terminal shows."""
 
-    def __init__(self, home: Path, hub: FakeHub) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = home
         runtime = home / "run"
         runtime.mkdir(mode=0o700)
         kept = ("PATH", "LANG")
         self.environ = {
             **{name: value for name, value in os.environ.items() if name in kept},
-            "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "TERM": "xterm-256color", "TABAGENT_COLOR": "never",
-            "TABAGENT_HUB_ENDPOINT": hub.url, "TABAGENT_OLLAMA_URL": "", "TABAGENT_LM_STUDIO_URL": "",
+            "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "TERM": "xterm-256color",
         }  # fmt: skip
 
-    def shown(self, command: str, act: Callable[[TerminalSession], str | None] = lambda _: None) -> str:
+    def shown(self, command: str, act: Callable[[TerminalSession], str | None] = lambda _: None, **environ: str) -> str:
         """The command line, and what the terminal shows when it has ended; before it what ``act`` wants kept."""
         words = [it.strip("'") for it in re.findall(r"'[^']*'|\S+", command)]
-        with TerminalSession([COMMAND, *words[1:]], self.environ, SIZE) as terminal:
+        with TerminalSession([COMMAND, *words[1:]], {**self.environ, **environ}, SIZE) as terminal:
             before = act(terminal)
             terminal.end()
         screen = Screen()
@@ -55,16 +54,18 @@ class Recorder:
         return "\n".join(line for line in text.splitlines() if "chaos" not in line)
 
 
-def sessions(recorder: Recorder) -> dict[str, str]:
+def sessions(recorder: Recorder, hub_url: str) -> dict[str, str]:
     """Every session of the page, by its name."""
     (recorder.home / ".config" / "google-chrome").mkdir(parents=True)
     (recorder.home / ".config" / "google-chrome" / "First Run").touch()
+    pulled = recorder.shown(f"tabagent pull {REPO}", _while_it_downloads, TABAGENT_HUB_ENDPOINT=hub_url)
+    recorder.shown("tabagent stop")
     return {
+        "pull": pulled,
         "run": recorder.shown(
             f"tabagent run {MODEL} --temperature 0 --system '{SYSTEM}' What is the capital of France?"
         ),
-        "pull": recorder.shown(f"tabagent pull {REPO}", _while_it_downloads),
-        "conversation": recorder.shown(f"tabagent run {MODEL} --temperature 0 --max-tokens 60", _talk),
+        "conversation": recorder.shown(f"tabagent run {MODEL} --temperature 0 --system '{SYSTEM}'", _talk),
         "doctor": recorder.shown("tabagent doctor --fix"),
     }
 
@@ -77,7 +78,7 @@ def _while_it_downloads(terminal: TerminalSession) -> str:
 
 
 def _talk(terminal: TerminalSession) -> None:
-    for line in (QUESTION, "/set temperature 0.2", "/verbose", "Name a river there."):
+    for line in (QUESTION, "/set max_tokens 40", "/verbose", "What is it famous for?"):
         terminal.expect(READS)
         terminal.press(f"{line}\r")
     terminal.expect(READS)
@@ -99,10 +100,10 @@ def main() -> None:
     with FakeHub() as hub, tempfile.TemporaryDirectory(prefix="tabagent-record-") as folder:
         hub.repositories[REPO] = Repository({FILE: weights})
         hub.faults[FILE] = Fault(delay_s=0.004)
-        recorder = Recorder(Path(folder), hub)
+        recorder = Recorder(Path(folder))
         try:
             page = PAGE.read_text(encoding="utf-8")
-            for name, session in sessions(recorder).items():
+            for name, session in sessions(recorder, hub.url).items():
                 page = put(page, name, session)
                 sys.stdout.write(f"{session}\n\n")
             PAGE.write_text(page, encoding="utf-8")

@@ -54,6 +54,15 @@ def test_every_command_is_in_the_docs() -> None:
         assert f"`tabagent {' '.join(words)}" in page, words
 
 
+def test_the_sessions_of_the_docs_are_recorded() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name in ("run", "conversation", "pull", "doctor"):
+        assert re.search(
+            rf"<!-- session {name} -->\n```console\n\$ tabagent {'run' if name == 'conversation' else name} ", page
+        )
+    assert "Traceback" not in page
+
+
 def test_exit_statuses_are_in_the_help_and_in_the_docs(cli: Cli) -> None:
     page, told = cli.ok("--help"), (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for status, meaning in exit_status.MEANINGS.items():

@@ -25,6 +25,7 @@ from native_host.cli.words import duration
 from native_host.protocol.errors import TabAgentError
 from native_host.settings import Resolved, resolve
 
+_HOST = "Host"
 _MARKS = {
     Severity.OK: ("✓", "green"),
     Severity.NOTE: ("·", "dim"),
@@ -41,11 +42,16 @@ def doctor(fix: Fix = False, quick: Quick = False, json_output: Json = False) ->
         resolved = resolve(FLAGS.get())
         paths = install_paths(resolved.settings)
         repairs = _repairs(paths, resolved)
-        found = _look(terminal, resolved, paths, quick=quick)
+        by_subject = _look(terminal, _subjects(terminal, resolved, paths, quick=quick))
         fixed: list[str] = []
-        if fix and (needed := [name for name in repairs if any(it.fix == name for it in found)]):
-            fixed = [_repair(terminal, name, repairs[name]) for name in needed]
-            found = _look(terminal, resolved, paths, quick=quick)
+        needed = {it.fix for findings in by_subject.values() for it in findings}
+        if fix and needed & repairs.keys():
+            fixed = [_repair(terminal, name, repair) for name, repair in repairs.items() if name in needed]
+            again = {title for title, findings in by_subject.items() if any(_may_have_changed(it) for it in findings)}
+            again.add(_HOST)  # another one may be registered now
+            subjects = _subjects(terminal, resolved, paths, quick=quick)
+            by_subject |= _look(terminal, ((title, findings) for title, findings in subjects if title in again))
+        found = [it for findings in by_subject.values() for it in findings]
         problems = [it for it in found if it.severity is Severity.PROBLEM]
         if terminal.as_json:
             terminal.json({"ok": not problems, "findings": [asdict(it) for it in found], "fixed": fixed})
@@ -54,17 +60,23 @@ def doctor(fix: Fix = False, quick: Quick = False, json_output: Json = False) ->
     raise typer.Exit(exit_status.FAILED if problems else 0)
 
 
-def _look(terminal: Terminal, resolved: Resolved, paths: InstallPaths, *, quick: bool) -> list[Finding]:
-    """Every finding, told as it is found."""
-    found = []
-    for title, findings in _subjects(terminal, resolved, paths, quick=quick):
+def _look(terminal: Terminal, subjects: Iterable[tuple[str, Iterable[Finding]]]) -> dict[str, list[Finding]]:
+    """Every finding by its subject, told as it is found."""
+    found: dict[str, list[Finding]] = {}
+    for title, findings in subjects:
         if not terminal.as_json:
             terminal.say(title, "bold")
+        found[title] = []
         for finding in findings:
-            found.append(finding)
+            found[title].append(finding)
             if not terminal.as_json:
                 _tell(terminal, finding)
     return found
+
+
+def _may_have_changed(finding: Finding) -> bool:
+    """After repairs: what was repaired, and what may have failed because of it."""
+    return finding.fix is not None or finding.severity is Severity.PROBLEM
 
 
 def _subjects(
@@ -73,7 +85,7 @@ def _subjects(
     yield "Settings and folders", _all(storage.settings(resolved), storage.folders(resolved.settings))
     yield "Browsers", _browsers(paths)
     yield "Background process", _broker(terminal)
-    yield "Host", handshake.examine(_registered_host(paths))
+    yield _HOST, handshake.examine(_registered_host(paths))
     yield "Processor", engines.processor(terminal)
     if not quick:
         yield "Engines", engines.engines()
@@ -101,9 +113,9 @@ def _broker(terminal: Terminal) -> Iterator[Finding]:
     except TabAgentError as error:
         yield engines.failed(check, error)
         return
-    how = f"runs for {duration(status['uptime_s'])}" if ran else "was started"
+    how = f"has run for {duration(status['uptime_s'])}" if ran else "was started for this"
     loaded = ", ".join(model["model"] for model in status["models"]) or "nothing"
-    message = f"It {how}: pid {status['pid']}, {status['clients']} connections, loaded: {loaded}"
+    message = f"It {how}: pid {status['pid']}, loaded: {loaded}"
     yield Finding(check, Severity.OK, message)
 
 

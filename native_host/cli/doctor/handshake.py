@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,29 +65,44 @@ def shake_hands(host: Path) -> tuple[dict[str, Any], float]:
         HandshakeFailed: there was none.
     """
     began = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            [host, f"chrome-extension://{manifests.extensions().chromium[0]}/"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=host.parent,
-        )
-    except OSError as error:
-        raise HandshakeFailed(f"it cannot be started: {error.strerror}") from error
-    with process:
+    with tempfile.TemporaryFile() as words:
         try:
-            answer = _hello(process, began + LIMIT_S)
-            return answer, (time.monotonic() - began) * 1000
-        except (OSError, EOFError, ProtocolError) as error:
-            process.kill()
-            assert process.stderr is not None
-            words = process.stderr.read().decode("utf-8", "replace").strip()[-500:]
-            status = process.wait()
-            how = "it did not answer in time" if status < 0 else f"it ended with status {status}"
-            raise HandshakeFailed(f"{how}{': ' + words if words else ''}", status) from error
-        finally:
-            process.kill()
+            process = subprocess.Popen(
+                [host, f"chrome-extension://{manifests.extensions().chromium[0]}/"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                cwd=host.parent,
+                bufsize=0,  # else what could not be written is tried again at the end
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HandshakeFailed(f"it cannot be started: {error.strerror}") from error
+        with process:
+            try:
+                answer = _hello(process, began + LIMIT_S)
+                return answer, (time.monotonic() - began) * 1000
+            except TimeoutError as error:
+                raise HandshakeFailed(f"it did not answer within {LIMIT_S:.0f} s") from error
+            except ProtocolError as error:
+                raise HandshakeFailed(f"what it writes is no answer: {error}") from error
+            except (OSError, EOFError) as error:
+                status = _ended(process)
+                words.seek(0)
+                told = words.read().decode("utf-8", "replace").strip()[-500:]
+                message = f"it ended with status {status}{': ' + told if told else ''}"
+                raise HandshakeFailed(message, status) from error
+            finally:
+                _ended(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait a moment for it to end by itself, and end it and what it started. Returns its status."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
 
 
 def _hello(process: subprocess.Popen[bytes], deadline: float) -> dict[str, Any]:
@@ -92,7 +110,6 @@ def _hello(process: subprocess.Popen[bytes], deadline: float) -> dict[str, Any]:
     assert process.stdout is not None
     connection = ClientConnection(max_incoming=MAX_FRAME_TO_BROWSER)
     process.stdin.write(connection.send({"id": 1, "action": "hello"}))
-    process.stdin.flush()
     pipe = process.stdout.fileno()
     os.set_blocking(pipe, False)
     while True:
@@ -100,7 +117,6 @@ def _hello(process: subprocess.Popen[bytes], deadline: float) -> dict[str, Any]:
             if event.is_terminal:
                 return event.message
         if isinstance(event, EndOfStream):
-            process.wait(1)
             raise EOFError
         if time.monotonic() > deadline:
             raise TimeoutError
