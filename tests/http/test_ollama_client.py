@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -21,8 +22,9 @@ GREEDY: Any = {"temperature": 0, "num_predict": 32}
 
 
 @pytest.fixture(scope="module")
-def client(real: HttpProcess) -> ollama.Client:
-    return ollama.Client(real.address, headers=real.headers, timeout=120)
+def client(real: HttpProcess) -> Iterator[ollama.Client]:
+    with ollama.Client(real.address, headers=real.headers, timeout=120) as it:
+        yield it
 
 
 def test_models(client: ollama.Client) -> None:
@@ -111,11 +113,14 @@ def test_errors(client: ollama.Client, real: HttpProcess) -> None:
     assert unknown.value.status_code == 404
     with pytest.raises(ollama.ResponseError, match="temperature"):
         client.chat(MODEL, CAPITAL, options={"temperature": 99})
+    for picture in ("é", "?", "AAAA" * 10):
+        answer = real.post("/api/chat", model=MODEL, messages=[{"role": "user", "content": "x", "images": [picture]}])
+        assert answer.status_code == 400
     with pytest.raises(ollama.ResponseError, match="duration"):
         client.chat(MODEL, CAPITAL, keep_alive="soon")
-    with pytest.raises(ollama.ResponseError) as stranger:
-        ollama.Client(real.address).list()
-    assert stranger.value.status_code == 401
+    with ollama.Client(real.address) as stranger, pytest.raises(ollama.ResponseError) as refused:
+        stranger.list()
+    assert refused.value.status_code == 401
 
 
 def test_the_root_says_what_clients_look_for(real: HttpProcess) -> None:

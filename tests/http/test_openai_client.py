@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import struct
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -326,12 +329,40 @@ def test_a_model_is_a_name_and_no_path(client: openai.OpenAI, real: HttpProcess,
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
-def test_aborting_stops_the_engine(client: openai.OpenAI, real: HttpProcess, shared: Installation) -> None:
-    story: Any = [{"role": "user", "content": "Write a very long story about a lighthouse keeper."}]
-    stream = client.chat.completions.create(model=MODEL, messages=story, max_tokens=5000, stream=True)
-    next(iter(stream))
-    stream.close()
-    eventually(lambda: active(real) == 0)
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_aborting_stops_the_engine(real: HttpProcess, phase: str, stream: bool) -> None:
+    """The worker's own CPU time stands still afterwards, long before it would have been done."""
+    words = " ".join(f"word{it}" for it in range(1800)) if phase == "prefill" else "Write a very long story."
+    messages = [{"role": "user", "content": f"{phase} {stream} {words}"}]
+    options = {"max_tokens": 1 if phase == "prefill" else 6000, "temperature": 0.8}
+    body = {"model": MODEL, "messages": messages, "stream": stream, **options}
+    pid = loaded(real)["pid"]
+    with socket.create_connection(("127.0.0.1", real.port)) as connection:
+        before = cpu_s(pid)
+        connection.sendall(real.raw("POST", "/v1/chat/completions", body))
+        eventually(lambda: cpu_s(pid) > before + 0.3, timeout_s=30)
+        if phase == "decode" and stream:
+            assert b"200 OK" in connection.recv(4096)
+        assert loaded(real)["active_requests"] == 1
+    eventually(lambda: loaded(real)["active_requests"] == 0, timeout_s=5)
+    eventually(lambda: stands_still(pid), timeout_s=5)
+
+
+def loaded(http: HttpProcess) -> dict[str, Any]:
+    models = http.client.get("/tabagent/v1/status").json()["models"]
+    return next(it for it in models if it["model"] == MODEL)
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stands_still(pid: int) -> bool:
+    before = cpu_s(pid)
+    time.sleep(0.3)
+    return cpu_s(pid) - before < 0.05
 
 
 def test_a_stream_that_breaks_ends_in_its_error(client: openai.OpenAI, shared: Installation) -> None:
@@ -340,7 +371,3 @@ def test_a_stream_that_breaks_ends_in_its_error(client: openai.OpenAI, shared: I
     stream = client.completions.create(model="breaks", prompt=order, stream=True, extra_body={"engine": "chaos"})
     with pytest.raises(openai.APIError, match="killed by SIGABRT"):
         list(stream)
-
-
-def active(http: HttpProcess) -> int:
-    return sum(it["active_requests"] for it in http.client.get("/tabagent/v1/status").json()["models"])

@@ -12,7 +12,7 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.transports.http import anthropic, ollama, openai, own
 from native_host.transports.http.admission import HEALTH
 from native_host.transports.http.documentation import add_documentation
-from native_host.transports.http.failures import Failure, body
+from native_host.transports.http.failures import Failure, body, defect
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import UnreadableBody
 
@@ -43,6 +43,7 @@ def application(service: Service) -> FastAPI:
     app.add_exception_handler(TabAgentError, _failed)
     app.add_exception_handler(RequestValidationError, _failed)
     app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(Exception, _failed)  # Starlette answers with it and raises; the guard logs it
     return app
 
 
@@ -63,6 +64,7 @@ def as_failure(error: Exception) -> Failure:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"] if part != "body")
         return Failure(400, ErrorCode.BAD_PARAM.value, f"{path or 'body'}: {first['msg']}.", details={"path": path})
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        return defect()
     code = _CODES.get(error.status_code, "bad_request")
     return Failure(error.status_code, code, str(error.detail), headers=error.headers)

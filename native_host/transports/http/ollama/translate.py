@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -137,7 +136,7 @@ def _content(turn: Turn) -> str | list[dict[str, Any]]:
 def _url(image: str) -> str:
     try:
         head = base64.b64decode(image[:16])
-    except binascii.Error as error:
+    except ValueError as error:
         raise bad_param("images", "is not base64") from error
     kind = next((kind for mark, kind in _PICTURES.items() if head.startswith(mark)), "png")
     return f"data:image/{kind};base64,{image}"
