@@ -43,7 +43,8 @@ class WhisperVocabulary:
         self.no_speech: int | None = next((token for token in found if token is not None), None)
         added = tokenizer.get_added_tokens_decoder()
         self._controls = {number for number in added if number < self.times}
-        speaks_many = config.get("is_multilingual", tokenizer.get_vocab_size() >= _MULTILINGUAL_VOCABULARY)
+        tokens = config.get("vocab_size", tokenizer.get_vocab_size())
+        speaks_many = config.get("is_multilingual", tokens >= _MULTILINGUAL_VOCABULARY)
         matches = ((number, _LANGUAGE.fullmatch(token.content)) for number, token in added.items())
         self.languages = {match[1]: number for number, match in matches if match} if speaks_many else {}
         self._transcribe = self._needed("<|transcribe|>", folders[0]) if speaks_many else self.start

@@ -45,7 +45,9 @@ class ImageTextToText(LanguageModel):
         self._processor = processor(AutoProcessor, folder)
         config = self._model.config
         self._trained = int(getattr(config.get_text_config(), "max_position_embeddings", 0) or LARGEST_DEFAULT_CONTEXT)
-        self._image_token = int(getattr(config, "image_token_id", None) or config.image_token_index)
+        self._placeholder = _placeholder(self._processor, config)
+        own = getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
+        self._image_token = int(own or self._token(self._placeholder))
         context_length = request.context_length or min(self._trained, LARGEST_DEFAULT_CONTEXT)
         tokenizer = folder_tokenizer(folder, pictures=True)
         self._has_template = tokenizer.has_chat_template
@@ -70,18 +72,21 @@ class ImageTextToText(LanguageModel):
         if not seen:
             return super().chat(conversation, sampling, coalesce_ms)
         prepared = self._tokenizer.conversation(conversation, sampling)
-        views, placeholder = self._look(seen)
-        prompt, head = _expanded(self._tokenizer.tokens(prepared.pieces), placeholder, views.runs)
+        views = self._look(seen)
+        tokens = self._tokenizer.tokens(prepared.pieces)
+        prompt, head = _expanded(tokens, self._token(self._placeholder), views.runs)
 
         def begin(*_: object) -> SeenSequence:
             return SeenSequence(self._model, views.tensors, head, self._image_token)
 
         return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms, begin))
 
-    def _look(self, seen: Sequence[NDArray[Any]]) -> tuple[Views, int]:
-        """What the processor makes of the pictures, and the token that stands for one."""
-        tokenizer = self._processor.tokenizer
-        name = getattr(self._processor, "boi_token", None) or self._processor.image_token
+    def _token(self, name: str) -> int:
+        return int(self._processor.tokenizer.convert_tokens_to_ids(name))
+
+    def _look(self, seen: Sequence[NDArray[Any]]) -> Views:
+        """What the processor makes of the pictures."""
+        tokenizer, name = self._processor.tokenizer, self._placeholder
         between = next(token for token in (tokenizer.eos_token, *tokenizer.all_special_tokens) if token != name)
         try:
             batch = self._processor(
@@ -92,10 +97,11 @@ class ImageTextToText(LanguageModel):
             )
         except ValueError as error:  # such as a picture that is too narrow
             raise EngineError("bad_param", f"The model takes no such picture: {error}.", path="messages") from error
-        runs = list(_split(batch["input_ids"][0].tolist(), tokenizer.convert_tokens_to_ids(between)))
-        tensors = {key: value.to(self._model.device) for key, value in batch.items() if key not in _TEXT_OUTPUTS}
+        runs = list(_split(batch["input_ids"][0].tolist(), self._token(between)))
+        others = {key: it for key, it in batch.items() if key not in _TEXT_OUTPUTS and isinstance(it, torch.Tensor)}
+        tensors = {key: it.to(self._model.device) for key, it in others.items()}
         floats = {key: it.to(self._model.dtype) for key, it in tensors.items() if it.is_floating_point()}
-        return Views(runs, tensors | floats), int(tokenizer.convert_tokens_to_ids(name))
+        return Views(runs, tensors | floats)
 
 
 class SeenSequence(CachedSequence):
@@ -125,6 +131,19 @@ class SeenSequence(CachedSequence):
         given = {name: value for name, value in {**kinds, **self._tensors}.items() if name in taken}
         self._tensors = None
         return self.forward(ids, **given)
+
+
+def _placeholder(whole_processor: Any, config: Any) -> str:
+    """The token that a template gives for a picture.
+
+    Raises:
+        EngineError: ``unsupported_architecture`` for models that are shown pictures in another way.
+    """
+    for field in ("boi_token", "image_token"):
+        if name := getattr(whole_processor, field, None):
+            return str(name)
+    message = f"This engine does not know where a model of the kind {config.model_type} wants its pictures."
+    raise EngineError("unsupported_architecture", message, architecture=config.model_type)
 
 
 def _expanded(prompt: Sequence[int], placeholder: int, runs: Sequence[Sequence[int]]) -> tuple[list[int], int]:

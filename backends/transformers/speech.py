@@ -82,7 +82,7 @@ class Listener:
         self._model = model
         with torch.inference_mode():
             self._heard = model.get_encoder()(features["input_features"]).last_hidden_state
-        self._cache = EncoderDecoderCache(DynamicCache(config=model.config), DynamicCache(config=model.config))
+        self._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
 
     def evaluate(self, tokens: Sequence[int]) -> NDArray[Any]:
         """Logits of what follows."""

@@ -157,7 +157,7 @@ def whispers() -> Path:
         python("-W", "ignore", "-c", _WHISPERS, str(source), str(folder))
         _copy_configuration(source, folder)
 
-    return made("tiny-whisper-onnx", 1, make) / "encoder_model.onnx"
+    return made("tiny-whisper-onnx", 2, make) / "encoder_model.onnx"
 
 
 def whispers_merged() -> Path:
@@ -170,7 +170,7 @@ def whispers_merged() -> Path:
         python("-c", _MERGES, str(source), str(folder / "onnx" / "decoder_model_merged.onnx"))
         _copy_configuration(source, folder)
 
-    return made("tiny-whisper-onnx-merged", 1, make) / "onnx" / "encoder_model.onnx"
+    return made("tiny-whisper-onnx-merged", 2, make) / "onnx" / "encoder_model.onnx"
 
 
 def _copy_configuration(source: Path, folder: Path) -> None:

@@ -53,7 +53,7 @@ fast.save_pretrained(sys.argv[1])
 WhisperFeatureExtractor(chunk_length=5).save_pretrained(sys.argv[1])
 tokens = {"eos_token_id": number("<|endoftext|>"), "pad_token_id": number("<|endoftext|>"),
           "bos_token_id": number("<|endoftext|>"), "decoder_start_token_id": number("<|startoftranscript|>")}
-config = WhisperConfig(vocab_size=tokenizer.get_vocab_size(), d_model=32, encoder_layers=2, decoder_layers=2,
+config = WhisperConfig(vocab_size=tokenizer.get_vocab_size(), d_model=32, encoder_layers=1, decoder_layers=2,
                        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
                        max_source_positions=250, max_target_positions=64, init_std=0.4, begin_suppress_tokens=None,
                        suppress_tokens=None, **tokens)
@@ -80,4 +80,4 @@ def hears() -> Path:
 
 def whispers() -> Path:
     """A recogniser of speech of Whisper's kind: three languages, windows of five seconds."""
-    return made("tiny-whisper", 1, lambda folder: python("-c", _WHISPERS, str(folder))) / "model.safetensors"
+    return made("tiny-whisper", 2, lambda folder: python("-c", _WHISPERS, str(folder))) / "model.safetensors"
