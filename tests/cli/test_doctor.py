@@ -79,31 +79,20 @@ def test_nothing_is_installed_and_fix_installs(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "check", "fixable"),
+    ("harm", "check"),
     [
-        (lambda cli: manifest(cli).unlink(), "browser chrome", True),
-        (lambda cli: manifest(cli).write_text("{"), "browser chrome", False),
-        (lambda cli: alter(cli, path="/nowhere/host"), "browser chrome", False),
-        (lambda cli: alter(cli, allowed_origins=["chrome-extension://" + "a" * 32 + "/"]), "browser chrome", True),
-        (lambda cli: alter(cli, description="older"), "browser chrome", True),
-        (lambda cli: launcher(cli).unlink(), "launcher", True),
-        (lambda cli: launcher(cli).chmod(0o644), "launcher", True),
-        (lambda cli: launcher(cli).write_text("#!/bin/sh\nexit 4\n"), "handshake", True),
-        (lambda cli: manifest(cli).parent.parent.chmod(0o777), "browser chrome", False),
+        (lambda cli: alter(cli, allowed_origins=["chrome-extension://" + "a" * 32 + "/"]), "browser chrome"),
+        (lambda cli: launcher(cli).write_text("#!/bin/sh\nexit 4\n"), "handshake"),
     ],
-    ids=["no manifest", "no JSON", "foreign", "other ids", "stale", "no launcher", "not executable", "refuses", "open"],
+    ids=["other ids", "a launcher that refuses"],
 )
-def test_what_is_wrong_is_found_and_repaired(healthy: Cli, harm: Any, check: str, fixable: bool) -> None:
-    assert look(healthy)[0] == 0
+def test_what_is_wrong_is_found_and_repaired(healthy: Cli, harm: Any, check: str) -> None:
     harm(healthy)
     _, found = look(healthy)
-    assert found[check]["severity"] in ("problem", "warning"), found
+    assert found[check]["severity"] == "problem", found
     assert found[check]["remedy"]
     status, repaired = look(healthy, "--fix")
-    if fixable:
-        assert (status, repaired[check]["severity"]) == (0, "ok"), repaired
-    else:
-        assert repaired[check]["severity"] in ("problem", "warning")
+    assert (status, repaired[check]["severity"]) == (0, "ok"), repaired
 
 
 def alter(cli: Cli, **fields: Any) -> None:
@@ -113,13 +102,6 @@ def alter(cli: Cli, **fields: Any) -> None:
 
 def launcher(cli: Cli) -> Path:
     return Path(cli.environ["TABAGENT_DATA_DIR"]) / "bin" / "tabagent-host"
-
-
-def test_a_flatpak_is_seen(cli: Cli) -> None:
-    (cli.home / ".var" / "app" / "org.chromium.Chromium").mkdir(parents=True)
-    _, found = look(cli)
-    assert found["browser chromium"]["severity"] == "warning"
-    assert "Flatpak" in found["browser chromium"]["message"]
 
 
 def test_keys_that_lie_open_are_closed(healthy: Cli) -> None:
