@@ -24,12 +24,14 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
     crashes: Annotated[bool, typer.Option("--stderr", help="What the broker said outside its log.")] = False,
+    http: Annotated[bool, typer.Option("--http", help="What HTTP said, where the setting http asks for it.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where the log is, and nothing else.")] = False,
     json_output: Json = False,
 ) -> None:
     """Show the background process's log. Prompts and answers are not in it."""
     with session(as_json=json_output, streams=True) as terminal:
-        file = terminal.settings.log_dir / ("broker.stderr" if crashes else "broker.log")
+        name = "http.stderr" if http else "broker.stderr" if crashes else "broker.log"
+        file = terminal.settings.log_dir / name
         if path:
             terminal.say(str(file))
             return

@@ -129,6 +129,27 @@ def test_a_socket_folder_that_is_open_is_closed(healthy: Cli) -> None:
     assert look(healthy, "--fix")[0] == 0
 
 
+def test_http_is_asked_for_and_not_there(healthy: Cli) -> None:
+    assert look(healthy, TABAGENT_HTTP_PORT="1")[1]["HTTP"]["severity"] == "ok", "it is off"
+    status, found = look(healthy, TABAGENT_HTTP="true", TABAGENT_HTTP_PORT="1")
+    assert (status, found["HTTP"]["severity"]) == (exit_status.FAILED, "problem")
+    assert "http_port" in found["HTTP"]["remedy"]
+
+
+def test_http_answers_and_its_token_is_closed(healthy: Cli) -> None:
+    with healthy.start("serve", "--port", "0", "--json") as serving:
+        try:
+            assert serving.stdout is not None
+            told = json.loads(serving.stdout.readline())
+            Path(told["token_file"]).chmod(0o644)
+            port = told["url"].rsplit(":", 1)[1]
+            _, found = look(healthy, "--fix", TABAGENT_HTTP_PORT=port)
+            assert found["HTTP"]["message"].startswith("it answers at ")
+            assert stat.S_IMODE(Path(told["token_file"]).stat().st_mode) == 0o600
+        finally:
+            serving.terminate()
+
+
 def test_a_bad_setting_is_told_before_anything(healthy: Cli) -> None:
     done = healthy("doctor", TABAGENT_HTTP_PROT="1")
     assert done.returncode == exit_status.USAGE

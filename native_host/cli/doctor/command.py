@@ -17,13 +17,14 @@ from installer.errors import InstallError
 from installer.paths import InstallPaths
 from native_host.cli import exit_status
 from native_host.cli.asking import ask, ask_if_running
-from native_host.cli.doctor import engines, handshake, storage
+from native_host.cli.doctor import engines, handshake, http, storage
 from native_host.cli.installation import install_paths
 from native_host.cli.options import Json
 from native_host.cli.terminal import FLAGS, Terminal, session
 from native_host.cli.words import duration
 from native_host.protocol.errors import TabAgentError
 from native_host.settings import Resolved, resolve
+from native_host.transports.http.access import token_path
 
 _HOST = "Host"
 _MARKS = {
@@ -90,6 +91,7 @@ def _subjects(
     if not quick:
         yield "Engines", engines.engines()
         yield "Model", engines.one_token(terminal)
+    yield "HTTP", http.examine(resolved.settings)
     yield "Disk", storage.disk()
 
 
@@ -124,6 +126,7 @@ def _repairs(paths: InstallPaths, resolved: Resolved) -> dict[str, Callable[[], 
     return {
         storage.CLOSE_CONFIG: lambda: resolved.file.chmod(0o600),
         storage.CLOSE_RUNTIME: lambda: resolved.settings.socket_path.parent.chmod(0o700),
+        http.CLOSE_TOKEN: lambda: token_path(resolved.settings).chmod(0o600),
         INSTALL: lambda: installer.install(paths),
     }
 
