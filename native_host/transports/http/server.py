@@ -49,6 +49,7 @@ def server(app: Any, *, log_level: str = "warning") -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            interface="asgi3",
             http=TimedProtocol,
             ws="none",
             lifespan="off",
