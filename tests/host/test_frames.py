@@ -232,7 +232,7 @@ CHAT = {"model": "smollm2-135m", "messages": [{"role": "user", "content": "x"}]}
         ({**CHAT, "messages": []}, "messages"),
         ({**CHAT, "messages": "hello"}, "messages"),
         ({**CHAT, "messages": [{"role": "root", "content": "x"}]}, "messages.0.role"),
-        ({**CHAT, "messages": [{"role": "user", "content": None}]}, "messages.0.content"),
+        ({**CHAT, "messages": [{"role": "user", "content": None}]}, "messages.0"),
         ({**CHAT, "options": {"max_tokens": True}}, "options.max_tokens"),
         ({**CHAT, "options": {"max_tokens": "1"}}, "options.max_tokens"),
         ({**CHAT, "options": {"max_tokens": 0}}, "options.max_tokens"),
