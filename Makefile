@@ -111,8 +111,9 @@ format: dev  ## Format everything.
 	cd $(RUST) && cargo fmt
 
 .PHONY: types
-types: $(STAMPS)/dev $(STAMPS)/npm  ## Generate the extension's message types from the pydantic models.
+types: $(STAMPS)/dev $(STAMPS)/npm  ## Generate the extension's message types and docs/openapi.json from the pydantic models.
 	$(GENERATE_TYPES) > $(STAMPS)/messages.ts && mv $(STAMPS)/messages.ts extension/src/protocol/messages.ts
+	$(BIN)/python -m tests.http.openapi_file > $(STAMPS)/openapi.json && mv $(STAMPS)/openapi.json docs/openapi.json
 
 .PHONY: clean
 clean:  ## Remove what was built here.
