@@ -1,6 +1,6 @@
 """llama-cpp-python, which the registry has only as source: compiled once for this machine, not for each environment.
 
-``python -m tests.compiled_engines`` installs what uv.lock and pyproject.toml ask for, so that ``uv sync`` finds it there.
+``python -m tests.compiled_engines`` installs it as uv.lock and pyproject.toml have it; ``uv sync`` then finds it there.
 """
 
 from __future__ import annotations
