@@ -60,6 +60,7 @@ def main() -> None:
     except BlockingIOError:
         return
     _start_log(settings)
+    os.chdir("/")  # no name of a model means a file of the folder that the first client stood in
     asyncio.run(Broker(settings).run())
 
 

@@ -112,7 +112,7 @@ def _named(text: str) -> dict[str, str]:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    return Path(text).expanduser().absolute()
 
 
 _FROM_TEXT: dict[str, tuple[Callable[[str], object], str]] = {
