@@ -103,7 +103,7 @@ def summary(result: dict[str, Any]) -> str:
         f"prompt {usage['prompt_tokens']:,} tokens{cached}, {timings['prefill_tokens_per_second']:.1f} tokens/s; "
         f"answer {usage['completion_tokens']:,} tokens, {timings['decode_tokens_per_second']:.1f} tokens/s\n"
         f"first token after {timings['time_to_first_token_ms'] / 1000:.2f} s"
-        + (f", of which loading {timings['load_ms'] / 1000:.2f} s" if timings["load_ms"] else "")
+        + (f", after loading for {timings['load_ms'] / 1000:.2f} s" if timings["load_ms"] >= 1 else "")
         + f"; {result['engine']}"
     )
 

@@ -211,3 +211,17 @@ def test_a_server_says_where_it_listens(cli: Cli) -> None:
             assert "is taken by another program" in complaint
         finally:
             serving.terminate()
+
+
+def test_bench_measures_an_engine(shared_cli: Cli) -> None:
+    counts = ("--prompt-tokens", "32", "--answer-tokens", "8", "--repeats", "1")
+    last = shared_cli.lines("bench", MODEL, "--engine", "llama_cpp", *counts)[-1]
+    assert last["event"] == "done", last
+    result = last["result"]
+    RESULTS["bench_model"].model_validate(result, extra="forbid")
+    (speed,) = result["measurements"]
+    assert speed["engine"] == "llama_cpp"
+    assert not speed["recorded"], "these are not the counts that auto goes by"
+    head, row, *_ = shared_cli.ok("bench", MODEL, "--engine", "llama_cpp", *counts).splitlines()
+    assert head.startswith("ENGINE")
+    assert row.startswith("llama_cpp ")
