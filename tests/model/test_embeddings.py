@@ -18,7 +18,7 @@ TEXTS = (
     "",
     "Zürich, 東京 and naïve façades; print('hello')",
 )
-DOCUMENTS = ("Paris is the capital of France.", "A cat sat on the mat.", "", "Berlin")
+DOCUMENTS = ("Paris is the capital of France.", "A cat sat on the mat.", "Berlin")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_scores_are_those_of_the_same_model_in_transformers(ranking: PyModel) ->
         length += inputs["input_ids"].shape[1]
         with torch.no_grad():
             expected.append(float(reference(**inputs).logits.sigmoid()))
-    assert scores == pytest.approx(expected, abs=0.01)  # GELU is a table of half floats in ggml
+    assert scores == pytest.approx(expected, abs=2e-3)
     assert tokens == length
 
 

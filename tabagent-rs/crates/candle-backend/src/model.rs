@@ -8,7 +8,7 @@ use crate::scheduler::{Handle, start};
 use crate::tokenizer::TextTokens;
 use files::Parts;
 use generation::{
-    Error, GenerateRequest, Grammars, Pacing, Result, Token, TokenStream, Vocabulary, Waiting, channel,
+    Capacity, Error, GenerateRequest, Grammars, Pacing, Result, Token, TokenStream, Vocabulary, Waiting, channel,
     check_prompt_length,
 };
 use hardware::{Cores, Memory};
@@ -18,8 +18,6 @@ use std::thread::JoinHandle;
 
 /// Without a wish, no more context than this: what a conversation needs, at a cost that any machine can bear.
 const LARGEST_DEFAULT_CONTEXT: u32 = 8192;
-const MOST_SEQUENCES: u32 = 64;
-const MOST_THREADS: u32 = 512;
 
 /// How to load a model.
 #[derive(Clone, Debug)]
@@ -30,12 +28,8 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// Numbers to keep weights in
     pub dtype: DtypeChoice,
-    /// Tokens that one conversation may have; `None` takes the trained length, 8192 at most
-    pub context_length: Option<u32>,
-    /// Conversations at once
-    pub sequences: u32,
-    /// Threads that compute; `None` takes one per physical core
-    pub threads: Option<u32>,
+    /// Each conversation has the whole context length, 8192 where none is named
+    pub capacity: Capacity,
 }
 
 /// What a loaded model is.
@@ -88,12 +82,12 @@ impl Model {
     pub fn load(options: &LoadOptions, progress: impl FnMut(f32) -> bool + 'static) -> Result<Self> {
         let path = &options.model;
         let failed = |reason: String| Error::LoadFailed { path: path.clone(), reason };
-        let sequences = within("n_parallel", options.sequences, MOST_SEQUENCES)?;
-        let physical = (Cores::detect().compute_threads() as u32).clamp(1, MOST_THREADS);
-        let threads = within("threads", options.threads.unwrap_or(physical), MOST_THREADS)?;
+        let capacity = options.capacity;
+        let (sequences, threads) = (capacity.sequences()?, capacity.threads(Cores::detect().compute_threads())?);
         let device = options.device.open()?;
         let Parts { config, mut weights, tokens } = files::open(path, options.dtype, &device, progress)?;
-        let context_length = context_length(options.context_length, config.longest_context())?;
+        let longest = config.longest_context();
+        let context_length = capacity.context_length(longest.min(LARGEST_DEFAULT_CONTEXT), longest)?;
         let per_token = 2 * config.layers * config.kv_heads * config.head_width * weights.dtype().size_in_bytes();
         let needed = weights.memory() + per_token as u64 * u64::from(context_length);
         if let (true, Some(Memory { available, .. })) = (device.is_cpu(), Memory::detect())
@@ -209,24 +203,6 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-fn within(name: &'static str, value: u32, most: u32) -> Result<u32> {
-    match value {
-        1.. if value <= most => Ok(value),
-        _ => Err(Error::invalid(name, format!("must be between 1 and {most}, got {value}"))),
-    }
-}
-
-fn context_length(wanted: Option<u32>, longest: u32) -> Result<u32> {
-    match wanted {
-        None => Ok(longest.min(LARGEST_DEFAULT_CONTEXT)),
-        Some(length) if (1..=longest).contains(&length) => Ok(length),
-        Some(length) => Err(Error::invalid(
-            "context_length",
-            format!("must be between 1 and {longest}, which the model looks back on, got {length}"),
-        )),
     }
 }
 

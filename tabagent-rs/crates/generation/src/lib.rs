@@ -5,6 +5,7 @@
 //! and [`Control`].
 #![forbid(unsafe_code)]
 
+mod capacity;
 mod completion;
 mod error;
 mod grammar;
@@ -17,6 +18,7 @@ mod stream;
 mod test_vocabulary;
 mod text;
 
+pub use capacity::{Capacity, MOST_SEQUENCES};
 pub use completion::{Completion, FinishReason, Timings};
 pub use error::{Error, Result};
 pub use grammar::{Grammar, Grammars};

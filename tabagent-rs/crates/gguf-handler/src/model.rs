@@ -6,7 +6,8 @@ use crate::llama::{
 };
 use crate::scheduler::{Handle, start};
 use generation::{
-    Error, GenerateRequest, Grammars, Pacing, Result, TokenStream, Vocabulary, Waiting, channel, check_prompt_length,
+    Capacity, Error, GenerateRequest, Grammars, MOST_SEQUENCES, Pacing, Result, TokenStream, Vocabulary, Waiting,
+    channel, check_prompt_length,
 };
 use hardware::{Cores, Memory};
 use model_loader::gguf::GgufHeader;
@@ -14,10 +15,6 @@ use model_loader::{BATCH, FEATURE_EXTRACTION, TEXT_RANKING, default_context_leng
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-
-/// ggml's limit.
-const MOST_THREADS: u32 = 512;
-const MOST_SEQUENCES: u32 = 64;
 
 /// How to load a model.
 #[derive(Clone, Debug)]
@@ -30,12 +27,9 @@ pub struct LoadOptions {
     pub gpu_layers: u32,
     /// Keep the weights from being swapped out
     pub lock_in_memory: bool,
-    /// Tokens in the KV cache, shared by all sequences; `None` takes the trained length, 8192 at most
-    pub context_length: Option<u32>,
-    /// Sequences at once
-    pub sequences: u32,
-    /// Threads that compute, fewer while other programs keep the cores busy; `None` takes one per physical core
-    pub threads: Option<u32>,
+    /// The context length is shared by all sequences, 8192 where none is named; threads get fewer while other programs keep
+    /// the cores busy
+    pub capacity: Capacity,
 }
 
 /// What a model was made for.
@@ -123,27 +117,31 @@ impl Model {
     /// # Errors
     /// What is wrong with the file, the module, a parameter, or memory; [`Error::Cancelled`] when `progress` said so.
     pub fn load(options: &LoadOptions, mut progress: impl FnMut(f32) -> bool) -> Result<Self> {
-        let params = context_params(options)?;
+        let capacity = options.capacity;
+        let (sequences, threads) = (capacity.sequences()?, capacity.threads(Cores::detect().compute_threads())?);
         let header = GgufHeader::read(&options.model)?;
         let task = Task::of(&header);
-        let context_length = context_length(options.context_length, &header)?;
-        check_memory(&options.model, &header, context_length, params.sequences)?;
+        let longest = u32::try_from(header.context_length).unwrap_or(u32::MAX);
+        let context_length = capacity.context_length(default_context_length(&header), longest)?;
+        check_memory(&options.model, &header, context_length, sequences)?;
         load_cpu_module(&options.cpu_module)?;
         let load = LoadParams { gpu_layers: options.gpu_layers, lock_in_memory: options.lock_in_memory };
         let weights = Arc::new(WeightsModel::load(&options.model, load, &mut progress)?);
         check_kind(&weights, task)?;
+        let on_gpu = options.gpu_layers > 0;
+        let params = ContextParams { context_length, sequences, batch: BATCH, threads, on_gpu, pooling: None };
         let params = match task {
-            Task::Generate => ContextParams { context_length, ..params },
+            Task::Generate => params,
             // A text is computed in one piece.
             Task::Embed | Task::Rerank => {
                 let pooling = if header.pooling_type.unwrap_or(0) == 0 { Pooling::Mean } else { Pooling::OfTheModel };
                 let (batch, pooling) = (context_length, Some(pooling));
-                ContextParams { context_length, batch, sequences: MOST_SEQUENCES, pooling, ..params }
+                ContextParams { batch, sequences: MOST_SEQUENCES, pooling, ..params }
             }
         };
         let watch = Arc::new(Watch::default());
         let mut context = Context::new(Arc::clone(&weights), params, Arc::clone(&watch))?;
-        let facts = ModelFacts { sequences: options.sequences, ..facts(&weights, &header, params) };
+        let facts = ModelFacts { sequences, ..facts(&weights, &header, params) };
         let runs = if task == Task::Generate {
             warm_up(&mut context)?;
             let (handle, thread) = start(context, watch)?;
@@ -301,37 +299,6 @@ fn check_kind(weights: &WeightsModel, task: Task) -> Result<()> {
 
 fn count(texts: &[Vec<Token>]) -> u64 {
     texts.iter().map(|tokens| tokens.len() as u64).sum()
-}
-
-fn context_params(options: &LoadOptions) -> Result<ContextParams> {
-    let threads = options.threads.unwrap_or_else(|| Cores::detect().compute_threads() as u32);
-    let within = |name, value: u32, most: u32| {
-        if (1..=most).contains(&value) {
-            Ok(value)
-        } else {
-            Err(Error::invalid(name, format!("must be between 1 and {most}, got {value}")))
-        }
-    };
-    Ok(ContextParams {
-        context_length: 0,
-        sequences: within("n_parallel", options.sequences, MOST_SEQUENCES)?,
-        batch: BATCH,
-        on_gpu: options.gpu_layers > 0,
-        pooling: None,
-        threads: within("threads", threads.min(options.threads.unwrap_or(MOST_THREADS)), MOST_THREADS)?,
-    })
-}
-
-fn context_length(wanted: Option<u32>, header: &GgufHeader) -> Result<u32> {
-    let trained = u32::try_from(header.context_length).unwrap_or(u32::MAX);
-    match wanted {
-        None => Ok(default_context_length(header)),
-        Some(length) if length >= 1 && (length <= trained || trained == 0) && length <= i32::MAX as u32 => Ok(length),
-        Some(length) => Err(Error::invalid(
-            "context_length",
-            format!("must be between 1 and {trained}, which the model was trained for, got {length}"),
-        )),
-    }
 }
 
 fn check_memory(path: &Path, header: &GgufHeader, context_length: u32, sequences: u32) -> Result<()> {

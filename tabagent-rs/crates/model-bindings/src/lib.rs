@@ -5,16 +5,19 @@
 
 mod arguments;
 mod asyncio;
-mod candle;
 mod completion;
 mod cpu;
 mod detection;
 mod errors;
 mod gguf;
 mod logprobs;
+#[macro_use]
+mod methods;
+mod candle;
 mod model;
 mod options;
 mod progress;
+mod slot;
 mod stream;
 
 use pyo3::prelude::*;

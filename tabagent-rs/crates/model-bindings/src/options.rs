@@ -1,9 +1,10 @@
-//! Keywords that generating methods have in common.
+//! Keywords that methods have in common.
 
 use crate::arguments::{
-    CoalesceMs, Grammar, Logprobs, MaxTokens, MinP, RepeatPenalty, Seed, Stop, Temperature, TopK, TopP,
+    CoalesceMs, ContextLength, Grammar, Logprobs, MaxTokens, MinP, Parallel, RepeatPenalty, Seed, Stop, Temperature,
+    Threads, TopK, TopP,
 };
-use generation::{GenerateRequest, Pacing, SamplingParams, Token};
+use generation::{Capacity, GenerateRequest, Pacing, SamplingParams, Token};
 use std::time::Duration;
 
 /// What `generate`, `stream` and `agenerate` have in common, but for the prompt.
@@ -57,6 +58,16 @@ impl Options {
         let Self { max_tokens, sampling, stop, grammar, logprobs, keep_logits } = self;
         GenerateRequest { prompt, max_tokens, sampling, stop, grammar, logprobs, keep_logits }
     }
+}
+
+/// What loading methods have in common.
+pub(crate) fn capacity(
+    context_length: Option<ContextLength>,
+    n_parallel: Parallel,
+    threads: Option<Threads>,
+) -> Capacity {
+    let (context_length, threads) = (context_length.map(|length| length.0), threads.map(|threads| threads.0));
+    Capacity { context_length, sequences: n_parallel.0, threads }
 }
 
 /// How a stream hands over its text.

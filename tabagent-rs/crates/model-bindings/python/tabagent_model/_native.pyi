@@ -8,7 +8,7 @@ import asyncio
 import builtins
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
-from typing import Literal, Self, TypedDict, final
+from typing import Literal, Self, TypedDict, final, type_check_only
 
 from tabagent_model.facts import EngineFacts, FoundModel, ModelFacts
 
@@ -332,42 +332,10 @@ class TokenStream:
             ModelError: It has not ended yet (``GenerationFailed``), or what it failed with.
         """
 
-@final
-class PyModel:
-    """A GGUF model in this process. Safe to use from many threads: generations run side by side in one batch."""
+@type_check_only
+class _TextModel:
+    """What the models of this wheel have in common."""
 
-    def __new__(cls) -> Self: ...
-    def load(
-        self,
-        dll_path: str | PathLike[str],
-        model_path: str | PathLike[str],
-        gpu_layers: int = 0,
-        mlock: bool = False,
-        *,
-        context_length: int | None = None,
-        n_parallel: int = 4,
-        threads: int | None = None,
-        progress: Callable[[float], object] | None = None,
-    ) -> None:
-        """Load a model.
-
-        Args:
-            dll_path: The CPU module, from ``get_optimal_binary`` or ``get_library``. One per process.
-            model_path: A GGUF file.
-            gpu_layers: Layers to put on a GPU, where llama.cpp has one; at most 100,000.
-            mlock: Keep the weights from being swapped out, as far as the system allows.
-            context_length: Tokens in the KV cache, shared by all sequences; None: the trained length, at most 8192.
-            n_parallel: Sequences at once, 1 to 64; more requests wait in a queue.
-            threads: Threads that compute, 1 to 512; None takes one per physical core.
-            progress: Called with the loaded fraction, 0 to 1. What it raises ends the load and is raised here.
-
-        Raises:
-            ModelNotFound, NotGguf, CorruptModel, UnknownArchitecture: What is wrong with the file.
-            InsufficientMemory: It would not fit.
-            LibraryLoadError: The module cannot be used, or another one is in use.
-            LoadFailed: llama.cpp refused it, or a model is already loaded.
-            InvalidParameter: A number out of range.
-        """
     def close(self) -> None:
         """End every generation with ``ModelClosed`` and free the memory. Harmless when nothing is loaded."""
     def __enter__(self) -> Self: ...
@@ -376,9 +344,6 @@ class PyModel:
     def is_loaded(self) -> bool:
         """Whether a model is loaded. Everything below raises ``ModelClosed`` when not."""
     @property
-    def task(self) -> Literal["generate", "embed", "rerank"]:
-        """What the model was made for. The methods of another task raise ``WrongTask``."""
-    @property
     def vocab_size(self) -> int:
         """Entries of the vocabulary; token ids are below it."""
     @property
@@ -386,7 +351,7 @@ class PyModel:
         """Tokens the model was trained to see at once."""
     @property
     def context_length(self) -> int:
-        """Tokens in the KV cache, shared by all sequences."""
+        """Tokens in the KV cache: of all sequences together in ``PyModel``, of each in ``CandleModel``."""
     @property
     def embedding_dim(self) -> int:
         """Width of a token's embedding."""
@@ -396,9 +361,6 @@ class PyModel:
     @property
     def token_eos(self) -> int:
         """End-of-sequence token, -1 where there is none."""
-    @property
-    def token_nl(self) -> int:
-        """Newline token, -1 where there is none."""
     @property
     def should_add_bos(self) -> bool:
         """Whether prompts should begin with ``token_bos``; ``add_special`` does it."""
@@ -417,12 +379,13 @@ class PyModel:
     @property
     def threads(self) -> int:
         """Threads that compute."""
-    def metadata(self) -> dict[str, str]:
-        """Scalars of the file's header as text; arrays are left out."""
     def special_tokens(self) -> dict[str, int]:
         """Text and id of every token that ``tokenize`` reads from text when ``parse_special`` is set."""
     def token_text(self, token: int) -> str:
-        """An entry as the vocabulary spells it; a byte-level vocabulary spells a space as G with a dot."""
+        """An entry as the vocabulary spells it; a byte-level vocabulary spells a space as G with a dot.
+
+        Empty where the model has a logit and the vocabulary no entry.
+        """
     def tokenize(self, text: str, add_special: bool = False, parse_special: bool = False) -> list[int]:
         """Tokens of a text.
 
@@ -472,22 +435,6 @@ class PyModel:
             InvalidParameter: A parameter out of range, a grammar that cannot be kept to.
             GenerationFailed, ModelClosed: It could not be finished.
         """
-    def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-        """A vector of length 1 for each text, pooled as the model's file says; and how many tokens the texts had.
-
-        Control tokens are added as the model wants them; none is read from the texts.
-
-        Raises:
-            ContextOverflow: A text does not fit, whole.
-            InvalidParameter: A text without tokens.
-            WrongTask, GenerationFailed, ModelClosed: It could not be done.
-        """
-    def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[float], int]:
-        """How well each document answers the query, 0 to 1; and how many tokens they had, the query with each.
-
-        Raises:
-            ModelError: As ``embed``.
-        """
     def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
         """Logits of the token that follows ``prompt``, one per vocabulary entry.
 
@@ -532,7 +479,69 @@ class PyModel:
         """``generate`` for asyncio: no thread waits. Cancelling the future cancels the generation."""
 
 @final
-class CandleModel:
+class PyModel(_TextModel):
+    """A GGUF model in this process. Safe to use from many threads: generations run side by side in one batch."""
+
+    def __new__(cls) -> Self: ...
+    def load(
+        self,
+        dll_path: str | PathLike[str],
+        model_path: str | PathLike[str],
+        gpu_layers: int = 0,
+        mlock: bool = False,
+        *,
+        context_length: int | None = None,
+        n_parallel: int = 4,
+        threads: int | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            dll_path: The CPU module, from ``get_optimal_binary`` or ``get_library``. One per process.
+            model_path: A GGUF file.
+            gpu_layers: Layers to put on a GPU, where llama.cpp has one; at most 100,000.
+            mlock: Keep the weights from being swapped out, as far as the system allows.
+            context_length: Tokens in the KV cache, shared by all sequences; None: the trained length, at most 8192. Of a
+                model that embeds or ranks: tokens of a text; None: the trained length, at most 2048.
+            n_parallel: Sequences at once, 1 to 64; more requests wait in a queue.
+            threads: Threads that compute, 1 to 512; None takes one per physical core.
+            progress: Called with the loaded fraction, 0 to 1. What it raises ends the load and is raised here.
+
+        Raises:
+            ModelNotFound, NotGguf, CorruptModel, UnknownArchitecture: What is wrong with the file.
+            InsufficientMemory: It would not fit.
+            LibraryLoadError: The module cannot be used, or another one is in use.
+            LoadFailed: llama.cpp refused it, or a model is already loaded.
+            InvalidParameter: A number out of range.
+        """
+    @property
+    def task(self) -> Literal["generate", "embed", "rerank"]:
+        """What the model was made for. The methods of another task raise ``WrongTask``."""
+    @property
+    def token_nl(self) -> int:
+        """Newline token, -1 where there is none."""
+    def metadata(self) -> dict[str, str]:
+        """Scalars of the file's header as text; arrays are left out."""
+    def embed(self, texts: Sequence[str]) -> tuple[list[list[float]], int]:
+        """A vector of length 1 for each text, pooled as the model's file says; and how many tokens the texts had.
+
+        Control tokens are added as the model wants them; none is read from the texts.
+
+        Raises:
+            ContextOverflow: A text does not fit, whole.
+            InvalidParameter: A text without tokens.
+            WrongTask, GenerationFailed, ModelClosed: It could not be done.
+        """
+    def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[float], int]:
+        """How well each document answers the query, 0 to 1; and how many tokens they had, the query with each.
+
+        Raises:
+            ModelError: As ``embed``.
+        """
+
+@final
+class CandleModel(_TextModel):
     """A model of the architectures llama, mistral or qwen2, safetensors or GGUF, through candle in this process.
 
     Safe to use from many threads: generations take turns, each with a KV cache of its own.
@@ -573,98 +582,9 @@ class CandleModel:
             LoadFailed: It is not what its configuration says, or a model is already loaded.
             InvalidParameter: A number out of range, a device or dtype of another name.
         """
-    def close(self) -> None:
-        """End every generation with ``ModelClosed`` and free the memory. Harmless when nothing is loaded."""
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *_raised: object) -> None: ...
-    @property
-    def is_loaded(self) -> bool:
-        """Whether a model is loaded. Everything below raises ``ModelClosed`` when not."""
-    @property
-    def vocab_size(self) -> int:
-        """Logits of a step; token ids are below it."""
-    @property
-    def context_train_size(self) -> int:
-        """Tokens the model was trained to see at once."""
-    @property
-    def context_length(self) -> int:
-        """Tokens that one generation may come to have."""
-    @property
-    def embedding_dim(self) -> int:
-        """Width of a token's embedding."""
-    @property
-    def token_bos(self) -> int:
-        """Beginning-of-sequence token, -1 where there is none."""
-    @property
-    def token_eos(self) -> int:
-        """End-of-sequence token, -1 where there is none."""
-    @property
-    def should_add_bos(self) -> bool:
-        """Whether prompts should begin with ``token_bos``; ``add_special`` does it."""
-    @property
-    def architecture(self) -> str:
-        """Such as ``llama``."""
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all tensors in the files."""
-    @property
-    def chat_template(self) -> str | None:
-        """The model's Jinja template. It comes from a stranger: render it in a sandbox."""
-    @property
-    def n_parallel(self) -> int:
-        """Generations at once."""
-    @property
-    def threads(self) -> int:
-        """Threads that compute."""
     @property
     def device(self) -> str:
         """``cpu``, ``cuda`` or ``metal``."""
     @property
     def dtype(self) -> str:
         """Numbers that it computes in: ``f32``, ``f16`` or ``bf16``."""
-    def special_tokens(self) -> dict[str, int]:
-        """Text and id of every token that ``tokenize`` reads from text when ``parse_special`` is set."""
-    def token_text(self, token: int) -> str:
-        """An entry as the vocabulary spells it; empty where the model has a logit and the vocabulary no entry."""
-    def tokenize(self, text: str, add_special: bool = False, parse_special: bool = False) -> list[int]:
-        """Tokens of a text; arguments as for ``PyModel.tokenize``."""
-    def detokenize(self, tokens: Iterable[int], special: bool = False) -> str:
-        """Text of tokens, with U+FFFD for unfinished characters. ``special`` shows control tokens."""
-    def generate(
-        self,
-        prompt: str | Sequence[int],
-        max_tokens: int = 256,
-        temperature: float = 0.8,
-        top_k: int = 40,
-        top_p: float = 0.95,
-        min_p: float = 0.05,
-        repeat_penalty: float = 1.0,
-        seed: int | None = None,
-        stop: str | Sequence[str] | None = (),
-        on_token: Callable[[str], object] | None = None,
-        grammar: str | None = None,
-        logprobs: int | None = None,
-    ) -> Completion:
-        """Generate and wait for the end. Arguments and errors as for ``PyModel.generate``."""
-    def next_logits(self, prompt: str | Sequence[int]) -> list[float]:
-        """Logits of the token that follows ``prompt``, one per vocabulary entry.
-
-        Raises:
-            ModelError: As ``generate``.
-        """
-    def stream(
-        self,
-        prompt: str | Sequence[int],
-        max_tokens: int = 256,
-        temperature: float = 0.8,
-        top_k: int = 40,
-        top_p: float = 0.95,
-        min_p: float = 0.05,
-        repeat_penalty: float = 1.0,
-        seed: int | None = None,
-        stop: str | Sequence[str] | None = (),
-        coalesce_ms: float = 0,
-        grammar: str | None = None,
-        logprobs: int | None = None,
-    ) -> TokenStream:
-        """Start a generation. Arguments and errors as for ``PyModel.stream``."""
