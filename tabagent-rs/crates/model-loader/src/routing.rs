@@ -355,7 +355,9 @@ mod tests {
     #[test]
     fn what_a_model_is_for_counts() {
         let embeds = Detection { task: Some(task::FEATURE_EXTRACTION.into()), ..model(ModelType::Gguf, "nomic-bert") };
-        assert_eq!(rank(&embeds, &Circumstances::default())[0].obstacles[0].code, "unsupported_task");
+        assert!(rank(&embeds, &Circumstances::default())[0].obstacles.is_empty());
+        let classifies = Detection { task: Some(task::TEXT_CLASSIFICATION.into()), ..embeds.clone() };
+        assert_eq!(rank(&classifies, &Circumstances::default())[0].obstacles[0].code, "unsupported_task");
         let sees = Detection { task: Some(task::IMAGE_TEXT_TO_TEXT.into()), ..embeds };
         assert!(rank(&sees, &Circumstances::default())[0].obstacles.is_empty());
     }
