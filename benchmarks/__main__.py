@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import host_start
+from benchmarks import concurrency, host_start
 from benchmarks.contender import Contender, memory_bytes, play, start
 from benchmarks.engines import engines
 from benchmarks.in_process import InProcess
+from benchmarks.over_http import OverHttp
 from benchmarks.peer_server import PeerServer, default_threads
+from benchmarks.tables import ratio, table
 from benchmarks.whole_chain import WholeChain
 from benchmarks.workload import Round
 
@@ -21,14 +23,19 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=("contenders", "engines", "host", "variants"))
+    parser.add_argument("--only", choices=("contenders", "engines", "host", "http", "variants"))
     arguments = parser.parse_args()
     if arguments.only in (None, "contenders"):
         contenders(arguments.rounds)
     if arguments.only in (None, "engines"):
         compare(engines(), max(2, arguments.rounds // 2))
+    if arguments.only in (None, "http"):
+        table(concurrency.HEADS, [*concurrency.measure([OverHttp(), PeerServer(model_path(), default_threads())])])
     if arguments.only in (None, "host"):
         table(("host", ""), host_start.measure())
+    if arguments.only in (None, "http"):
+        transports.measure(model_path(), arguments.rounds)
+        concurrency.measure(model_path(), max(1, arguments.rounds // 2))
     if arguments.only in (None, "variants"):
         variants(max(2, arguments.rounds // 2))
 
@@ -42,8 +49,9 @@ def model_path() -> Path:
 
 
 def contenders(rounds: int) -> None:
-    """In-process, whole chain and peer."""
-    compare([InProcess(model_path()), WholeChain(), PeerServer(model_path(), default_threads())], rounds)
+    """In-process, native messaging, HTTP, and a peer."""
+    peer = PeerServer(model_path(), default_threads())
+    compare([InProcess(model_path()), WholeChain(), OverHttp(), peer], rounds)
 
 
 def compare(rivals: Sequence[Contender], rounds: int) -> None:
@@ -61,6 +69,7 @@ def compare(rivals: Sequence[Contender], rounds: int) -> None:
                 rival.name,
                 f"{median(result.prefill for result in counted):.0f}",
                 f"{median(result.decode for result in counted):.1f}",
+                overhead(counted, reference),
                 ratio([result.prefill for result in counted], [result.prefill for result in reference]),
                 ratio([result.decode for result in counted], [result.decode for result in reference]),
                 f"{seconds:.2f} s",
@@ -69,14 +78,23 @@ def compare(rivals: Sequence[Contender], rounds: int) -> None:
         )
     for rival in rivals:
         rival.stop()
-    heads = ("", "prefill tok/s", "decode tok/s", "prefill ratio", "decode ratio", "start to first token", "memory")
+    heads = (
+        "",
+        "prefill tok/s",
+        "decode tok/s",
+        "more per token",
+        "prefill ratio",
+        "decode ratio",
+        "start to first token",
+        "memory",
+    )
     table(heads, rows)
 
 
-def ratio(ours: Sequence[float], reference: Sequence[float]) -> str:
-    """Median, lowest and highest of the ratios of a round's pair."""
-    ratios = [one / other for one, other in zip(ours, reference, strict=True)]
-    return f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+def overhead(ours: Sequence[Round], reference: Sequence[Round]) -> str:
+    """What a token takes longer than with the first, within a round; the median."""
+    longer = [1 / one.decode - 1 / other.decode for one, other in zip(ours, reference, strict=True)]
+    return f"{median(longer) * 1e6:.0f} µs"
 
 
 def variants(rounds: int) -> None:
@@ -95,15 +113,6 @@ def variants(rounds: int) -> None:
         prefill, decode = (median(getattr(result, what) for result in results) for what in ("prefill", "decode"))
         rows.append((variant.name, f"{prefill:.0f}", f"{decode:.1f}", ""))
     table(("CPU variant", "prefill tok/s", "decode tok/s", "why not"), rows)
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A Markdown table."""
-    print("| " + " | ".join(heads) + " |")
-    print("|" + "---|" * len(heads))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print(flush=True)
 
 
 if __name__ == "__main__":

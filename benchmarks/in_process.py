@@ -66,8 +66,8 @@ def main() -> None:
         model.load(library, sys.argv[1])
         for line in sys.stdin:
             request = json.loads(line)
-            tokens = model.tokenize(request["text"], add_special=True)
             began = time.perf_counter()
+            tokens = model.tokenize(request["text"], add_special=True)
             first = 0.0
             stream = model.stream(tokens, max_tokens=request["max_tokens"], temperature=0.0)
             for _piece in stream:

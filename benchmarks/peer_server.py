@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import socket
 import subprocess
@@ -11,15 +10,19 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+from benchmarks import http_client
+import httpx2
 
 from benchmarks.workload import Answer
 
+CONTEXT_LENGTH = 8192
+"""Tokens of all slots together; TabAgent's default."""
 _PROGRAM = """
 import sys, threading, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.port = sys.argv[1], int(sys.argv[2])
-params.n_ctx, params.n_parallel, params.verbosity = 8192, 4, 0
+params.n_ctx, params.n_parallel, params.verbosity = int(sys.argv[4]), int(sys.argv[5]), 0
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = int(sys.argv[3])
 server = xllamacpp.Server(params)
 threading.Event().wait()
@@ -29,16 +32,19 @@ threading.Event().wait()
 class PeerServer:
     """xllamacpp with the same context, slots and threads."""
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, slots: int = 4) -> None:
         self.name = "xllamacpp server, HTTP"
         self._model = model
         self._threads = threads
+        self._slots = slots
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60)
 
     def start(self) -> None:
         """Start the server and wait until it is healthy."""
-        arguments = [str(self._model), str(self._port), str(self._threads)]
+        numbers = (self._port, self._threads, CONTEXT_LENGTH, self._slots)
+        arguments = [str(self._model), *map(str, numbers)]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -48,30 +54,8 @@ class PeerServer:
             time.sleep(0.01)
 
     def ask(self, text: str, max_tokens: int) -> Answer:
-        """As seen by an HTTP client with a connection that is kept."""
-        body = {
-            "prompt": text,
-            "max_tokens": max_tokens,
-            "temperature": 0,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        connection = http.client.HTTPConnection("127.0.0.1", self._port)
-        began = time.perf_counter()
-        connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        first = 0.0
-        usage: dict[str, Any] = {}
-        for line in response:
-            if not line.startswith(b"data: {"):
-                continue
-            chunk = json.loads(line[6:])
-            if chunk.get("choices"):
-                first = first or time.perf_counter() - began
-            usage = chunk.get("usage") or usage
-        total = time.perf_counter() - began
-        connection.close()
-        return Answer(first or total, total, usage["prompt_tokens"], usage["completion_tokens"])
+        """As seen by an HTTP client."""
+        return http_client.ask(self._port, text, max_tokens)
 
     def pids(self) -> Iterable[int]:
         """The server."""
@@ -80,6 +64,7 @@ class PeerServer:
 
     def stop(self) -> None:
         """End the server."""
+        self.client.close()
         assert self._process is not None
         self._process.kill()
         self._process.wait()

@@ -19,7 +19,9 @@ MODEL = "smollm2-135m"
 class WholeChain:
     """Host, broker and worker of a TabAgent of its own."""
 
-    def __init__(self, name: str = "host + broker + worker", model: str = MODEL, engine: str = "auto") -> None:
+    def __init__(
+        self, name: str = "host + broker + worker", model: str = MODEL, engine: str = "auto", **settings: object
+    ) -> None:
         self.name = name
         self._model: dict[str, Any] = {"model": model, "engine": engine}
         self.root = Path(tempfile.mkdtemp(prefix="tabagent-bench-"))
@@ -27,7 +29,8 @@ class WholeChain:
             f"TABAGENT_{name}_DIR": str(self.root / name.lower())
             for name in ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME")
         }
-        self.environ = {**os.environ, **folders, "TABAGENT_IDLE_EXIT_S": "1"}
+        variables = {f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()}
+        self.environ = {**os.environ, **folders, "TABAGENT_IDLE_EXIT_S": "1", **variables}
         self._host: HostProcess | None = None
 
     @property
@@ -39,7 +42,9 @@ class WholeChain:
     def start(self) -> None:
         """Start the host, and by it the broker and the worker."""
         self._host = HostProcess(environ=self.environ)
-        self.host.result("load_model", **self._model, options={"keep_alive": -1})
+        loaded = self.host.result("load_model", **self._model, options={"keep_alive": -1})
+        if loaded["event"] != "done":
+            raise RuntimeError(f"{self.name}: {loaded}")
 
     def ask(self, text: str, max_tokens: int) -> Answer:
         """As seen on the browser's end of the pipe."""
@@ -51,6 +56,8 @@ class WholeChain:
             if event["event"] == "token":
                 first = first or time.perf_counter() - began
             done = event
+        if done["event"] != "done":
+            raise RuntimeError(f"{self.name}: {done}")
         total = time.perf_counter() - began
         usage = done["result"]["usage"]
         return Answer(first or total, total, usage["prompt_tokens"], usage["completion_tokens"])
@@ -59,7 +66,7 @@ class WholeChain:
         """All three, and the template sandbox."""
         status = self.host.result("status")["result"]
         worker = status["models"][0]["pid"]
-        return [self.host.process.pid, status["pid"], worker, *_children(worker)]
+        return [self.host.process.pid, status["pid"], worker, *children(worker)]
 
     def stop(self) -> None:
         """End the host; the broker follows when it is idle."""
@@ -68,6 +75,7 @@ class WholeChain:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Pids of the processes that it started."""
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return [int(child) for child in listed]

@@ -1,0 +1,50 @@
+"""A client of OpenAI's dialect that reads server-sent events as they come, and takes nothing but a whole answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+
+from benchmarks.workload import Answer
+
+
+class BadAnswer(Exception):
+    """An error, or an answer that stopped short: there is nothing to measure."""
+
+
+def ask(client: httpx2.Client, path: str, **body: Any) -> Answer:
+    """Answer greedily, streaming. The first token is the first event with text in it.
+
+    Raises:
+        BadAnswer: a status that is not 200, an error in the stream, no text or no end.
+    """
+    body |= {"temperature": 0, "stream": True, "stream_options": {"include_usage": True}}
+    first = 0.0
+    usage: dict[str, Any] = {}
+    has_ended = False
+    began = time.perf_counter()
+    with client.stream("POST", path, json=body) as response:
+        if response.status_code != HTTPStatus.OK:
+            raise BadAnswer(f"{path}: {response.status_code} {response.read().decode(errors='replace')[:1000]}")
+        for line in filter(None, response.iter_lines()):
+            if line == "data: [DONE]":
+                has_ended = True
+                continue
+            if not line.startswith("data: {") or "error" in (chunk := json.loads(line[6:])):
+                raise BadAnswer(f"{path}: {line[:1000]}")
+            if not first and any(map(_text, chunk["choices"])):
+                first = time.perf_counter() - began
+            usage = chunk.get("usage") or usage
+    total = time.perf_counter() - began
+    if not (first and usage and has_ended):
+        raise BadAnswer(f"{path}: first token after {first} s, usage {usage}, ended: {has_ended}")
+    return Answer(first, total, usage["prompt_tokens"], usage["completion_tokens"])
+
+
+def _text(choice: dict[str, Any]) -> str:
+    text: str | None = choice["text"] if "text" in choice else choice["delta"].get("content")
+    return text or ""
