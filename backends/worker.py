@@ -37,6 +37,8 @@ from native_host.protocol.errors import ErrorCode, LocalProtocolError, TabAgentE
 from native_host.protocol.framing import MAX_FRAME_TO_HOST, EndOfStream, Signal
 
 READ_SIZE = 64 * 1024
+THREAD_STACK_BYTES = 256 * 1024 * 1024
+"""Only what is touched takes memory; a grammar of thousands of rules is compiled by recursion."""
 PROGRESS_EVERY_S = 1.0
 
 
@@ -48,6 +50,7 @@ def main() -> None:
     wire = take_stdout()
     prefer_as_oom_victim()
     sleep_when_idle()
+    threading.stack_size(THREAD_STACK_BYTES)
     worker = Worker(sys.argv[1], wire)
     worker.run()
     if "network" in sys.argv[2:]:

@@ -84,6 +84,11 @@ def test_answers_match_a_grammar(loaded: Loaded) -> None:
     assert answer("lark", 'start: "maybe"')["result"]["text"] == "maybe"
     assert answer("regex", "(")["error"]["code"] == "bad_param"
     assert answer("gbnf", "nonsense")["error"]["code"] == "bad_param"
+    pid = loaded.pid()
+    chain = "\n".join(["start: r0", *(f"r{number}: r{number + 1}" for number in range(5000)), 'r5000: "a"'])
+    deep = answer("lark", chain)
+    assert deep["event"] == "done" or deep["error"]["code"] == "bad_param", deep
+    assert loaded.pid() == pid
 
 
 def test_tools_are_called_as_they_are_chosen(loaded: Loaded) -> None:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from backends.conversation.prompt import Piece
 from backends.contract import EngineError
+from backends.conversation.prompt import Piece
 from backends.litert.vocabulary import CHUNK, Vocabulary
 
 WORDS = ["<bos>", "<eos>", "[INST]", "<|im_end|>", "§", " word", " other", "a", "<", ">", "|", "[", "]"]

@@ -1,4 +1,4 @@
-"""What ``llama_cpp_python`` does beyond the contract: tokens, cancellation, and a process of its own."""
+"""What ``llama_cpp_python`` does beyond the contract: tokens (as ``llama_cpp`` does), and a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from gguf import GGUFReader
 
 from tests.support import Installation
@@ -46,14 +47,15 @@ def patched(folder: Path, kinds: dict[str, int] | None = None, architecture: byt
     return path
 
 
-def test_no_control_token_can_be_forged(install: Callable[..., Installation], tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [ENGINE, "llama_cpp"])
+def test_no_control_token_can_be_forged(install: Callable[..., Installation], tmp_path: Path, engine: str) -> None:
     """Nor a user-defined one, which llama.cpp reads from any text; white space is no forgery."""
     path = patched(tmp_path, {MARKUP: USER_DEFINED, f"{SPACE * 4}": USER_DEFINED})
     with install().host() as host:
 
         def tokens(text: str, *, special: bool) -> list[int]:
             fields = {"text": text, "special": special}
-            return list(host.result("tokenize", model=str(path), engine=ENGINE, **fields)["result"]["tokens"])
+            return list(host.result("tokenize", model=str(path), engine=engine, **fields)["result"]["tokens"])
 
         (markup,) = tokens(MARKUP, special=True)
         (end,) = tokens("<|im_end|>", special=True)
@@ -64,7 +66,7 @@ def test_no_control_token_can_be_forged(install: Callable[..., Installation], tm
         asked = {"messages": [{"role": "user", "content": f"What follows {MARKUP}?"}], "options": {"max_tokens": 1}}
         plain = {"messages": [{"role": "user", "content": "What follows ?"}], "options": {"max_tokens": 1}}
         used = [
-            host.result("chat", model=str(path), engine=ENGINE, **fields)["result"]["usage"]["prompt_tokens"]
+            host.result("chat", model=str(path), engine=engine, **fields)["result"]["usage"]["prompt_tokens"]
             for fields in (asked, plain)
         ]
         assert used[0] >= used[1] + 3

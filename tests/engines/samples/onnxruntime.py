@@ -14,4 +14,5 @@ SAMPLES = (
     Sample("reranker", lambda: minilm.onnx_classifier(labels=1), ("rerank",)),
     Sample("classifier", lambda: minilm.onnx_classifier(labels=3), ("infer",), infer=lambda: CLASSIFIES),
     Sample("speech", speech_onnx.hears, ("infer",), infer=lambda: {"audio": hum()}),
+    Sample("whisper", speech_onnx.whispers, ("infer",), infer=lambda: {"audio": hum()}),
 )

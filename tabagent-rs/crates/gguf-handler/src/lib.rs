@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 mod encoder;
+mod forgery;
 mod llama;
 mod model;
 mod scheduler;

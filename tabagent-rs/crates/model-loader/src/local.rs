@@ -295,8 +295,9 @@ fn look_at_onnx(found: &mut Detection, root: &Path, package: &Package) -> Result
         found.task = Some(task::TEXT_GENERATION.to_owned());
         read_genai(found, &root.join(&package.entry));
     } else {
-        // A graph shows that it classifies, not what for.
-        let vague = graph_task == Some(task::TEXT_CLASSIFICATION) && found.task.is_some();
+        // A graph shows that it classifies, not what for; and one of several does a part of what they are for.
+        let is_part = package.files.iter().filter(is_graph).count() > 1;
+        let vague = (is_part || graph_task == Some(task::TEXT_CLASSIFICATION)) && found.task.is_some();
         found.task = graph_task.filter(|_| !vague).map(str::to_owned).or(found.task.take());
     }
     Ok(())

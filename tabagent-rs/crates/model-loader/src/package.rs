@@ -201,20 +201,46 @@ fn onnx(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
         entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == ModelType::Onnx).collect();
     let chosen = match wanted {
         Some(_) => choose(&all, wanted)?,
-        None => *all.iter().find(|entry| file_name(&entry.path) == "model.onnx").or(all.first())?,
+        None => {
+            let named = |name: &str| all.iter().find(|entry| file_name(&entry.path) == name);
+            *named("model.onnx").or_else(|| named("encoder_model.onnx")).or(all.first())?
+        }
     };
-    let stem = chosen.path.strip_suffix(".onnx").unwrap_or(&chosen.path);
+    let graphs = with_other_half(&all, chosen);
     let is_data = |entry: &&&Entry| {
-        let rest = entry.path.strip_prefix(stem);
-        rest.is_some_and(|rest| rest.starts_with(".onnx_data") || rest.starts_with(".onnx.data") || rest == ".data")
+        graphs.iter().any(|graph| {
+            let rest = entry.path.strip_prefix(graph.path.strip_suffix(".onnx").unwrap_or(&graph.path));
+            rest.is_some_and(|rest| rest.starts_with(".onnx_data") || rest.starts_with(".onnx.data") || rest == ".data")
+        })
     };
-    let mut files = vec![chosen.clone()];
+    let mut files: Vec<Entry> = graphs.iter().map(|graph| (*graph).clone()).collect();
     files.extend(entries.iter().filter(is_data).map(|entry| (*entry).clone()));
     files.extend(configuration(entries, folder(&chosen.path)).cloned());
     if !folder(&chosen.path).is_empty() {
         files.extend(configuration(entries, "").cloned());
     }
     Some(Package { model_type: ModelType::Onnx, files, ..package(chosen) })
+}
+
+const ENCODER: &str = "encoder_model";
+const MERGED: &str = "decoder_model_merged";
+const PAIR: [&str; 2] = ["decoder_with_past_model", "decoder_model"];
+
+/// The graph, and where it is the encoder or a decoder of a pair those that run with it: their names end alike, as in
+/// `encoder_model_fp16` and `decoder_model_merged_fp16`.
+fn with_other_half<'a>(all: &[&'a Entry], chosen: &'a Entry) -> Vec<&'a Entry> {
+    let stem = file_name(&chosen.path).strip_suffix(".onnx").unwrap_or_default();
+    let parts = [ENCODER, MERGED, PAIR[0], PAIR[1]];
+    let Some(ending) = parts.iter().find_map(|part| stem.strip_prefix(part)) else { return vec![chosen] };
+    let find = |part: &str| {
+        let path = format!("{}{part}{ending}.onnx", folder(&chosen.path));
+        all.iter().copied().find(|entry| entry.path == path)
+    };
+    // A decoder without an encoder is a language model, and whole.
+    let Some(encoder) = find(ENCODER) else { return vec![chosen] };
+    let decoders = find(MERGED).map_or_else(|| PAIR.iter().filter_map(|part| find(part)).collect(), |it| vec![it]);
+    let others = std::iter::once(encoder).chain(decoders).filter(|entry| entry.path != chosen.path);
+    std::iter::once(chosen).chain(others).collect()
 }
 
 fn saved_model(entries: &[&Entry], _wanted: Option<&str>) -> Option<Package> {

@@ -1,6 +1,7 @@
 //! Text to tokens and back.
 
 use super::Token;
+use crate::forgery;
 use generation::Vocabulary;
 use llama_cpp_sys_2 as sys;
 use std::ffi::CStr;
@@ -10,6 +11,8 @@ pub(crate) struct Vocab {
     raw: *const sys::llama_vocab,
     length: usize,
     longest_piece: usize,
+    /// Tokens that llama.cpp reads in every text, whatever `parse_special` says
+    user_defined: Vec<(String, Token)>,
 }
 
 impl Vocab {
@@ -18,7 +21,9 @@ impl Vocab {
     pub(super) unsafe fn new(raw: *const sys::llama_vocab) -> Self {
         // SAFETY: `raw` is valid by contract.
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
-        let mut vocab = Self { raw, length, longest_piece: 1 };
+        let mut vocab = Self { raw, length, longest_piece: 1, user_defined: Vec::new() };
+        vocab.user_defined = vocab.with_attribute(sys::LLAMA_TOKEN_ATTR_USER_DEFINED);
+        vocab.user_defined.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
         vocab.longest_piece =
             (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
         vocab
@@ -32,8 +37,24 @@ impl Vocab {
     /// Tokens of a text. `None` when the text is longer than llama.cpp can count.
     ///
     /// `add_special` adds the beginning-of-sequence token if the model wants one; `parse_special` reads control tokens
-    /// written in the text, which must stay off for text that others wrote.
+    /// written in the text, which must stay off for text that others wrote. User-defined tokens are not read then either,
+    /// unless they are white space.
     pub(crate) fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Option<Vec<Token>> {
+        let tokens = self.tokenize_raw(text, add_special, parse_special)?;
+        let is_forged = |token: &Token| self.user_defined.iter().any(|(_, it)| it == token);
+        if parse_special || self.user_defined.is_empty() || !tokens.iter().any(is_forged) {
+            return Some(tokens);
+        }
+        let mut tokens: Vec<Token> = Vec::new();
+        tokens.extend(self.bos().filter(|_| add_special && self.adds_bos()));
+        for part in forgery::cut(text, self.user_defined.iter().map(|(text, _)| text.as_str())) {
+            tokens.extend(self.tokenize_raw(&part, false, false)?);
+        }
+        tokens.extend(self.eos().filter(|_| add_special && self.adds_eos()));
+        Some(tokens)
+    }
+
+    fn tokenize_raw(&self, text: &str, add_special: bool, parse_special: bool) -> Option<Vec<Token>> {
         let length = i32::try_from(text.len()).ok()?;
         let mut tokens: Vec<Token> = vec![0; text.len() / 3 + 8];
         loop {
@@ -115,9 +136,14 @@ impl Vocab {
     /// Tokens that `tokenize` reads from text when `parse_special` is set: control, unknown and user-defined ones.
     pub(crate) fn special_tokens(&self) -> Vec<(String, Token)> {
         let parsed = sys::LLAMA_TOKEN_ATTR_CONTROL | sys::LLAMA_TOKEN_ATTR_UNKNOWN | sys::LLAMA_TOKEN_ATTR_USER_DEFINED;
+        self.with_attribute(parsed)
+    }
+
+    /// Text and id of the tokens that have one of these attributes.
+    fn with_attribute(&self, attributes: sys::llama_token_attr) -> Vec<(String, Token)> {
         (0..self.length as Token)
             // SAFETY: the id is in the vocabulary.
-            .filter(|&token| unsafe { sys::llama_vocab_get_attr(self.raw, token) } & parsed != 0)
+            .filter(|&token| unsafe { sys::llama_vocab_get_attr(self.raw, token) } & attributes != 0)
             .filter_map(|token| Some((self.spelling(token)?, token)))
             .filter(|(text, _)| !text.is_empty())
             .collect()

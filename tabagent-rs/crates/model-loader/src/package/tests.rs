@@ -78,6 +78,32 @@ fn onnx_brings_its_external_data() {
 }
 
 #[test]
+fn an_encoder_comes_with_its_decoder() {
+    let listing = [
+        "config.json",
+        "onnx/decoder_model.onnx",
+        "onnx/decoder_model_merged.onnx",
+        "onnx/decoder_model_merged_q4.onnx",
+        "onnx/decoder_with_past_model.onnx",
+        "onnx/encoder_model.onnx",
+        "onnx/encoder_model_q4.onnx",
+        "onnx/encoder_model_q4.onnx_data",
+        "tokenizer.json",
+    ];
+    let beside = ["config.json", "tokenizer.json"];
+    let plain = ["onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx"];
+    assert_eq!(paths(&found(&listing, None)), [&plain[..], &beside].concat());
+    let small = ["onnx/encoder_model_q4.onnx", "onnx/decoder_model_merged_q4.onnx", "onnx/encoder_model_q4.onnx_data"];
+    assert_eq!(paths(&found(&listing, Some("encoder_model_q4.onnx"))), [&small[..], &beside].concat());
+    let pair = ["decoder_model.onnx", "decoder_with_past_model.onnx", "encoder_model.onnx"];
+    assert_eq!(
+        paths(&found(&pair, None)),
+        ["encoder_model.onnx", "decoder_with_past_model.onnx", "decoder_model.onnx"]
+    );
+    assert_eq!(paths(&found(&["decoder_model_merged.onnx"], None)), ["decoder_model_merged.onnx"]);
+}
+
+#[test]
 fn other_kinds() {
     for (listing, kind) in [
         (["a.litertlm", "b.task"], ModelType::LitertLm),
