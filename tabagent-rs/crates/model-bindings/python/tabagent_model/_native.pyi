@@ -502,8 +502,8 @@ class PyModel(_TextModel):
             model_path: A GGUF file.
             gpu_layers: Layers to put on a GPU, where llama.cpp has one; at most 100,000.
             mlock: Keep the weights from being swapped out, as far as the system allows.
-            context_length: Tokens in the KV cache, shared by all sequences; None: the trained length, at most 8192. Of a
-                model that embeds or ranks: tokens of a text; None: the trained length, at most 2048.
+            context_length: Tokens in the KV cache, shared by all sequences; None: the trained length, at most 8192. Of
+                a model that embeds or ranks: tokens of a text; None: the trained length, at most 2048.
             n_parallel: Sequences at once, 1 to 64; more requests wait in a queue.
             threads: Threads that compute, 1 to 512; None takes one per physical core.
             progress: Called with the loaded fraction, 0 to 1. What it raises ends the load and is raised here.
