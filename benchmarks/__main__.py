@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import concurrency, host_start
+from benchmarks import concurrent_chats, host_start, transports
 from benchmarks.contender import Contender, memory_bytes, play, start
 from benchmarks.engines import engines
 from benchmarks.in_process import InProcess
@@ -29,13 +29,11 @@ def main() -> None:
         contenders(arguments.rounds)
     if arguments.only in (None, "engines"):
         compare(engines(), max(2, arguments.rounds // 2))
-    if arguments.only in (None, "http"):
-        table(concurrency.HEADS, [*concurrency.measure([OverHttp(), PeerServer(model_path(), default_threads())])])
     if arguments.only in (None, "host"):
         table(("host", ""), host_start.measure())
     if arguments.only in (None, "http"):
         transports.measure(model_path(), arguments.rounds)
-        concurrency.measure(model_path(), max(1, arguments.rounds // 2))
+        concurrent_chats.measure(model_path(), max(1, arguments.rounds // 2))
     if arguments.only in (None, "variants"):
         variants(max(2, arguments.rounds // 2))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from benchmarks.sse_client import ask
+from benchmarks.sse_client import ask, new_connections
 from benchmarks.whole_chain import MODEL, children
 from benchmarks.workload import Answer
 from tests.http.http_process import HttpProcess
@@ -31,6 +31,11 @@ class HttpChain:
         """It shows the token and keeps its connections."""
         assert self._http is not None
         return self._http.client
+
+    def new_connections(self) -> httpx2.Client:
+        """A client that keeps none."""
+        assert self._http is not None
+        return new_connections(self._http.address, self._http.headers)
 
     def start(self) -> None:
         """Start the HTTP process, and by it the broker and the worker."""

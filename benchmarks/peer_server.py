@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import http_client
-import httpx2
-
+from benchmarks.sse_client import new_connections
 from benchmarks.workload import Answer
 
 CONTEXT_LENGTH = 8192
@@ -39,7 +38,7 @@ class PeerServer:
         self._slots = slots
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60)
+        self.client = new_connections(f"http://127.0.0.1:{self._port}")
 
     def start(self) -> None:
         """Start the server and wait until it is healthy."""

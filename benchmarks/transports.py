@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -45,16 +46,14 @@ def measure(model: Path, rounds: int) -> None:
         WholeChain(f"native messaging, {EACH_TOKEN}", coalesce_ms=0),
         HttpChain(f"HTTP, {EACH_TOKEN}", coalesce_ms=0),
     ]
-    try:
+    played: list[list[_Turn]] = [[] for _ in rivals]
+    with ExitStack() as stack:
         for rival in rivals:
+            stack.callback(rival.stop)
             start(rival)
-        played: list[list[_Turn]] = [[] for _ in rivals]
         for number in range(rounds + 1):
             for rival, turns in zip(rivals, played, strict=True):
                 turns.append(_play(rival, prompt(number)))
-    finally:
-        for rival in rivals:
-            rival.stop()
     counted = [turns[1:] for turns in played]  # the first round warms up
     table(HEADS, [_row(rival.name, turns, counted[0]) for rival, turns in zip(rivals, counted, strict=True)])
 

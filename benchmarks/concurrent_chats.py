@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -41,25 +42,24 @@ def measure(model: Path, rounds: int) -> None:
     threads = default_threads()
     peer = PeerServer(model, threads, SLOTS)
     ours = HttpChain("TabAgent, HTTP", parallel=SLOTS, http_max_concurrent=SLOTS, threads=threads)
-    rivals = (peer, ours)
+    rivals: tuple[PeerServer | HttpChain, ...] = (peer, ours)
     played: dict[tuple[int, str], list[_Burst]] = {(count, rival.name): [] for count in CHATS for rival in rivals}
-    try:
+    with ExitStack() as stack:
         for rival in rivals:
+            stack.callback(rival.stop)
             start(rival)
         _check(ours, threads)
+        clients = (peer.client, stack.enter_context(ours.new_connections()))
         page = 0
         for number in range(rounds + 1):
             for count, chats in CHATS.items():
                 pages = [prompt(page + chat, repeats=1) for chat in range(chats)]
                 page += chats
-                bursts = [_burst(rival.client, pages, count) for rival in rivals]
+                bursts = [_burst(client, pages, count) for client in clients]
                 if len({burst.prompt_tokens for burst in bursts}) > 1:
                     raise RuntimeError(f"they were not asked the same: {bursts}")
                 for rival, burst in zip(rivals, bursts, strict=True):
                     played[count, rival.name] += [burst] if number else []  # the first round warms up
-    finally:
-        for rival in rivals:
-            rival.stop()
     print(
         f"{SLOTS} slots and {CONTEXT_LENGTH} tokens of context for all of them together, {threads} threads, "
         f"answers of up to {ANSWER_TOKENS} tokens; `parallel` and `http_max_concurrent` are {SLOTS}.\n"
