@@ -11,8 +11,8 @@ from statistics import median
 from benchmarks import concurrent_chats, host_start, transports
 from benchmarks.contender import Contender, memory_bytes, play, start
 from benchmarks.engines import engines
+from benchmarks.http_chain import HttpChain
 from benchmarks.in_process import InProcess
-from benchmarks.over_http import OverHttp
 from benchmarks.peer_server import PeerServer, default_threads
 from benchmarks.tables import ratio, table
 from benchmarks.whole_chain import WholeChain
@@ -49,7 +49,7 @@ def model_path() -> Path:
 def contenders(rounds: int) -> None:
     """In-process, native messaging, HTTP, and a peer."""
     peer = PeerServer(model_path(), default_threads())
-    compare([InProcess(model_path()), WholeChain(), OverHttp(), peer], rounds)
+    compare([InProcess(model_path()), WholeChain(), HttpChain(), peer], rounds)
 
 
 def compare(rivals: Sequence[Contender], rounds: int) -> None:

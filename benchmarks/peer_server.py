@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import http_client
-from benchmarks.sse_client import new_connections
+from benchmarks.sse_client import ask, new_connections
 from benchmarks.workload import Answer
 
 CONTEXT_LENGTH = 8192
@@ -54,7 +53,7 @@ class PeerServer:
 
     def ask(self, text: str, max_tokens: int) -> Answer:
         """As seen by an HTTP client."""
-        return http_client.ask(self._port, text, max_tokens)
+        return ask(self.client, "/v1/completions", prompt=text, max_tokens=max_tokens)
 
     def pids(self) -> Iterable[int]:
         """The server."""
