@@ -14,7 +14,8 @@ from installer.manifest import ManifestState
 from installer.reports import BrowserStatus, LauncherStatus, StatusReport
 
 INSTALL = "install"
-"""The repair that ``installer.install`` without force is: it writes only what is missing or ours."""
+"""The repair that ``installer.install`` without force is: it writes only what is missing or ours. All browsers share a
+launcher, so it is no repair while that starts another installation: it would take every browser away from there."""
 
 
 class Severity(StrEnum):
@@ -54,7 +55,7 @@ def examine(report: StatusReport) -> Iterator[Finding]:
 def _browser(it: BrowserStatus, report: StatusReport) -> Finding:
     check = f"browser {it.browser or it.name}"
     if it.state is ManifestState.MISSING:
-        return _without_manifest(check, it)
+        return _without_manifest(check, it, report)
     who = ", ".join(it.extension_ids)
     fine = Finding(check, Severity.OK, f"{it.name}: registered at {it.manifest_path}, for {who}")
     return _refused(check, it) or _repairable(check, it, report) or fine
@@ -83,12 +84,12 @@ def _repairable(check: str, it: BrowserStatus, report: StatusReport) -> Finding 
         message = f"{it.name}: the manifest does not allow {', '.join(lacking)}."
     elif it.state is ManifestState.STALE:
         message, severity = f"{it.name}: an older manifest of ours.", Severity.WARNING
-    return Finding(check, severity, message, "tabagent install", INSTALL) if message else None
+    return Finding(check, severity, message, *_install(report.launcher)) if message else None
 
 
-def _without_manifest(check: str, it: BrowserStatus) -> Finding:
+def _without_manifest(check: str, it: BrowserStatus, report: StatusReport) -> Finding:
     if it.found:
-        return Finding(check, Severity.PROBLEM, f"{it.name}: not registered.", "tabagent install", INSTALL)
+        return Finding(check, Severity.PROBLEM, f"{it.name}: not registered.", *_install(report.launcher))
     if it.sandboxed:
         message = f"{it.name}: only a Flatpak or Snap, whose sandbox may not let it start the host."
         remedy = "Use the browser's package of your distribution or of its maker."
@@ -103,18 +104,27 @@ def _lacking(it: BrowserStatus, report: StatusReport) -> list[str]:
     return [name for name in wanted if name not in it.extension_ids]
 
 
+def _install(launcher: LauncherStatus) -> tuple[str, str | None]:
+    """The remedy that installing again is, and the repair where nobody has to decide."""
+    if launcher.elsewhere:
+        return f"tabagent install, of the TabAgent at {launcher.interpreter}; or here, if this one is to serve", None
+    return "tabagent install", INSTALL
+
+
 def _launcher(it: LauncherStatus) -> Finding:
     check = "launcher"
     if not it.exists:
-        return Finding(check, Severity.PROBLEM, f"{it.path} is missing.", "tabagent install", INSTALL)
+        return Finding(check, Severity.PROBLEM, f"{it.path} is missing.", *_install(it))
     if not it.executable:
-        return Finding(check, Severity.PROBLEM, f"{it.path} cannot be run.", "tabagent install", INSTALL)
+        return Finding(check, Severity.PROBLEM, f"{it.path} cannot be run.", *_install(it))
     if not it.interpreter_exists:
         message = f"{it.path} starts {it.interpreter}, which is not there any more."
-        return Finding(check, Severity.PROBLEM, message, "tabagent install", INSTALL)
-    if not it.current:
+        return Finding(check, Severity.PROBLEM, message, *_install(it))
+    if it.elsewhere:
         message = f"{it.path} starts TabAgent from another place: {it.interpreter}"
         return Finding(check, Severity.WARNING, message, "tabagent install, if this one is to serve")
+    if not it.current:
+        return Finding(check, Severity.WARNING, f"{it.path} is an older launcher of ours.", *_install(it))
     return Finding(check, Severity.OK, f"{it.path} starts {it.interpreter}")
 
 

@@ -89,6 +89,8 @@ class LauncherStatus:
     """Whether ``install`` would leave it as it is."""
     interpreter: Path | None
     interpreter_exists: bool
+    elsewhere: bool
+    """Whether it starts a Python that is there and not ours: another installation serves, and all browsers with it."""
 
 
 @dataclass(frozen=True, slots=True)

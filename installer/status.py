@@ -42,7 +42,7 @@ def report(
 ) -> StatusReport:
     """The status of ``places`` and of the launcher they share."""
     browsers = tuple(_browser(registrar, place, paths, receipt) for place in places)
-    script = _launcher(paths.launcher, launcher.render(interpreter, receipt.extension_ids))
+    script = _launcher(paths.launcher, interpreter, receipt.extension_ids)
     works = script.executable and script.interpreter_exists
     serves = any(browser.state is ManifestState.OURS for browser in browsers)
     defect = any(browser.found and (browser.state in _DEFECTS or browser.problem) for browser in browsers)
@@ -77,16 +77,18 @@ def _browser(registrar: Registrar, place: Place, paths: InstallPaths, receipt: R
     )
 
 
-def _launcher(path: Path, wanted: bytes) -> LauncherStatus:
+def _launcher(path: Path, wanted: Path, extension_ids: tuple[str, ...]) -> LauncherStatus:
     found = disk.read(path)
     interpreter = None if found is None else launcher.interpreter_of(found.content)
+    there = interpreter is not None and interpreter.is_file() and os.access(interpreter, os.X_OK)
     return LauncherStatus(
         path=path,
         exists=found is not None,
         executable=found is not None and path.is_file() and os.access(path, os.X_OK),
-        current=found is not None and found.content == wanted,
+        current=found is not None and found.content == launcher.render(wanted, extension_ids),
         interpreter=interpreter,
-        interpreter_exists=interpreter is not None and interpreter.is_file() and os.access(interpreter, os.X_OK),
+        interpreter_exists=there,
+        elsewhere=there and interpreter != wanted,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def alter(cli: Cli, **fields: Any) -> None:
 
 def launcher(cli: Cli) -> Path:
     return Path(cli.environ["TABAGENT_DATA_DIR"]) / "bin" / "tabagent-host"
+
+
+def test_fix_takes_no_browser_from_another_installation(healthy: Cli) -> None:
+    python = healthy.installation.root / "other python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    theirs = launcher(healthy).read_text().replace(sys.executable, f"'{python}'")
+    launcher(healthy).write_text(theirs)
+    add_browser(healthy, "chromium")
+    status, found = look(healthy, "--fix")
+    assert (status, found["browser chromium"]["severity"]) == (exit_status.FAILED, "problem")
+    assert found["launcher"]["severity"] == "warning"
+    assert launcher(healthy).read_text() == theirs
+    assert not manifest(healthy, "chromium").exists()
 
 
 def test_keys_that_lie_open_are_closed(healthy: Cli) -> None:

@@ -82,3 +82,27 @@ def test_another_environment_is_left_to_a_person(sandbox: Sandbox) -> None:
     found = {it.check: it for it in examine(status(sandbox.paths))}
     assert found["launcher"].severity is Severity.WARNING
     assert found["launcher"].fix is None
+
+
+def test_no_repair_takes_browsers_from_another_installation(sandbox: Sandbox) -> None:
+    """One that is not registered yet is a reason to ask, and none to move the others."""
+    sandbox.add_browser("chrome")
+    sandbox.install()
+    sandbox.add_browser("brave")
+    alter(sandbox, description="older")
+    found = {it.check: it for it in examine(status(sandbox.paths))}
+    for check in ("browser brave", "browser chrome"):
+        assert found[check].severity is not Severity.OK
+        assert str(sandbox.interpreter) in (found[check].remedy or "")
+    sandbox.paths.launcher.chmod(0o644)
+    assert {it.fix for it in examine(status(sandbox.paths))} == {None}
+    sandbox.interpreter.unlink()
+    assert INSTALL in {it.fix for it in examine(status(sandbox.paths))}, "nobody is served by it any more"
+
+
+def test_an_older_launcher_of_our_own_is_renewed(sandbox: Sandbox) -> None:
+    sandbox.add_browser("chrome")
+    sandbox.install()
+    sandbox.paths.launcher.write_text(f"# older\n{sandbox.paths.launcher.read_text()}")
+    finding = findings(sandbox)["launcher"]
+    assert (finding.severity, finding.fix) == (Severity.WARNING, INSTALL)
