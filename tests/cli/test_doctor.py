@@ -151,18 +151,40 @@ def test_http_is_asked_for_and_not_there(healthy: Cli) -> None:
     assert "http_port" in found["HTTP"]["remedy"]
 
 
-def test_http_answers_and_its_token_is_closed(healthy: Cli) -> None:
+def test_http_answers_and_an_open_token_of_ours_is_made_anew(healthy: Cli) -> None:
     with healthy.start("serve", "--port", "0", "--json") as serving:
         try:
             assert serving.stdout is not None
             told = json.loads(serving.stdout.readline())
-            Path(told["token_file"]).chmod(0o644)
-            port = told["url"].rsplit(":", 1)[1]
-            _, found = look(healthy, "--fix", TABAGENT_HTTP_PORT=port)
-            assert found["HTTP"]["message"].startswith("it answers at ")
-            assert stat.S_IMODE(Path(told["token_file"]).stat().st_mode) == 0o600
+            token, port = Path(told["token_file"]), told["url"].rsplit(":", 1)[1]
+            assert look(healthy, TABAGENT_HTTP_PORT=port)[1]["HTTP"]["message"].startswith("it answers at ")
+            before = token.read_text()
+            token.chmod(0o644)
+            _, found = look(healthy, TABAGENT_HTTP_PORT=port)
+            assert (found["HTTP"]["severity"], found["HTTP"]["fix"]) == ("problem", "renew_token")
+            assert "--fix deletes it" in found["HTTP"]["message"]
+            status, found = look(healthy, "--fix", TABAGENT_HTTP_PORT=port)
+            assert (status, found["HTTP"]["severity"]) == (0, "note")
+            assert "tabagent serve (Ctrl-C)" in found["HTTP"]["remedy"], "it still takes the one that others read"
+            assert not token.exists()
         finally:
             serving.terminate()
+    with healthy.start("serve", "--port", "0", "--json") as serving:
+        assert serving.stdout is not None
+        serving.stdout.readline()
+        serving.terminate()
+    assert token.read_text() != before
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+def test_a_token_of_the_users_own_is_closed_and_kept(healthy: Cli) -> None:
+    token = healthy.installation.root / "token"
+    token.write_text("a-token-that-I-chose\n")
+    token.chmod(0o644)
+    mine = {"TABAGENT_HTTP_TOKEN_FILE": str(token), "TABAGENT_HTTP_PORT": "1"}
+    assert "new one" in look(healthy, **mine)[1]["HTTP"]["remedy"]
+    look(healthy, "--fix", **mine)
+    assert (token.read_text(), stat.S_IMODE(token.stat().st_mode)) == ("a-token-that-I-chose\n", 0o600)
 
 
 def test_a_bad_setting_is_told_before_anything(healthy: Cli) -> None:

@@ -126,6 +126,7 @@ def _repairs(paths: InstallPaths, resolved: Resolved) -> dict[str, Callable[[], 
     return {
         storage.CLOSE_CONFIG: lambda: resolved.file.chmod(0o600),
         storage.CLOSE_RUNTIME: lambda: resolved.settings.socket_path.parent.chmod(0o700),
+        http.RENEW_TOKEN: lambda: token_path(resolved.settings).unlink(missing_ok=True),
         http.CLOSE_TOKEN: lambda: token_path(resolved.settings).chmod(0o600),
         INSTALL: lambda: installer.install(paths),
     }
