@@ -13,6 +13,8 @@ from typing import Any
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:*\[\]]+)(:[0-9]{1,5})?")
+_NAMED = ("Mapping[str, str]", "Secrets")
+"""Types whose values are never told: a key may stand in one, in ``servers`` by mistake."""
 _SERVER_NAME = re.compile(r"(?!ollama$|lm-studio$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -68,7 +70,7 @@ def check(where: str, setting: Field[Any], value: Any) -> None:
 
 
 def _wrong(where: str, setting: Field[Any], what: str, value: object) -> SettingsError:
-    told = "" if setting.type == "Secrets" else f", not {str(value)[:200]!r}"
+    told = "" if setting.type in _NAMED else f", not {str(value)[:200]!r}"
     return SettingsError(f"{where} must be {what}{told}")
 
 

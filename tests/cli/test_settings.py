@@ -135,6 +135,8 @@ def test_a_key_is_never_in_a_message(tmp_path: Path, key: str) -> None:
         refusal(tmp_path, f"[server_keys]\ngpu = {key!r}\n".replace("'", '"')),
         refusal(tmp_path, TABAGENT_SERVER_KEYS=f"gpu={key}x y"),
         refusal(tmp_path, TABAGENT_SERVER_KEYS=key),
+        refusal(tmp_path, TABAGENT_SERVERS=f"box=http://x,{key}"),
+        refusal(tmp_path, f"[servers.box]\nurl = 'http://x'\nkey = {key!r}\n".replace("'", '"')),
     ):
         assert "sec" not in message.replace(str(tmp_path), "")
     assert "sk-secret" not in repr(resolved(tmp_path, TABAGENT_SERVER_KEYS="gpu=sk-secret").settings)
