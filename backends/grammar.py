@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher
-from llguidance.gbnf_to_lark import GbnfToLarkError, gbnf_to_lark
+from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from backends.contract import Constraint, EngineError
 
@@ -31,13 +31,20 @@ def compiled(constraint: Constraint) -> str:
             case "regex":
                 return str(LLMatcher.grammar_from_regex(constraint.value))
             case "gbnf":
-                return _of_lark(gbnf_to_lark(constraint.value))
+                return _of_lark(_lark_of(constraint))
             case "lark":
                 return _of_lark(constraint.value)
             case "llguidance":
                 return constraint.value
-    except (ValueError, GbnfToLarkError) as error:
+    except ValueError as error:
         raise unusable(constraint, str(error)) from error
+
+
+def _lark_of(gbnf: Constraint) -> str:
+    try:
+        return str(gbnf_to_lark(gbnf.value))
+    except Exception as error:  # it raises whatever it stumbles over
+        raise unusable(gbnf, str(error) or type(error).__name__) from error
 
 
 def _of_lark(grammar: str) -> str:

@@ -81,8 +81,9 @@ class WheelText:
             raise EngineError("template_error", "This model carries no chat template; use generate.")
         prepared = self._dialogue.prepare(conversation, sampling)
         tokens = []
-        for piece in prepared.pieces:
-            tokens += self._model.tokenize(piece.text, parse_special=piece.parse_special)
+        with errors_mapped():
+            for piece in prepared.pieces:
+                tokens += self._model.tokenize(piece.text, parse_special=piece.parse_special)
         bos = self._model.token_bos
         if self._model.should_add_bos and tokens[:1] != [bos]:
             tokens.insert(0, bos)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backends.contract import Conversation, Sampling, TextStream
+from backends.contract import Constraint, Conversation, EngineError, Sampling, TextStream
 from backends.conversation.answer import Answer
 from backends.conversation.answer_grammar import answer_grammar
 from backends.conversation.messages import for_templates, in_parts
@@ -57,41 +57,56 @@ class Dialogue:
         Raises:
             EngineError: ``bad_param``, ``unsupported_task``, ``template_error``, ``template_timeout``.
         """
-        pieces = self.pieces(conversation)
+        constraint = sampling.constraint
+        native = self._native_beside(constraint)
+        pieces = self.pieces(conversation, native)
         thoughts = self._thoughts_after(pieces)
-        form, constraint = self._form(conversation), sampling.constraint
+        form = _form(conversation, native)
         if self._grammars and (form or (constraint and thoughts != "none")):
             sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts))
-        return Prepared(pieces, sampling, self.splitter(conversation, thoughts))
+        return Prepared(pieces, sampling, self.splitter(conversation, native, thoughts))
 
-    def pieces(self, conversation: Conversation) -> list[Piece]:
-        """The prompt; raises what ``prepare`` does."""
-        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages, pictures=self._pictures)
-        tools = _offered(conversation)
+    def pieces(self, conversation: Conversation, native: ToolFormat | None = None) -> list[Piece]:
+        """The prompt; raises what ``prepare`` does. ``native``: tools are rendered by the template, in this format."""
         variables: dict[str, Any] = {}
         if conversation.thinking is not None:
             variables["enable_thinking"] = conversation.thinking
-        if self._native is None:
-            messages = described(messages, tools)
-        elif tools:
-            variables["tools"] = list(tools)
-        if self._pictures:
-            messages = in_parts(messages)
-        return build({"messages": messages, **variables}, self._renderer, self._special)
+        tools = _offered(conversation)
+        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages, pictures=self._pictures)
+        if native is not None:
+            return self._built(messages, {**variables, "tools": list(tools)} if tools else variables)
+        try:
+            return self._built(described(messages, tools), variables)
+        except EngineError as error:
+            if error.code != "template_error" or not tools:
+                raise
+        return self._built(described(messages, tools, in_question=True), variables)
 
-    def splitter(self, conversation: Conversation, thoughts: Thoughts = "none") -> Splitter:
+    def splitter(
+        self, conversation: Conversation, native: ToolFormat | None = None, thoughts: Thoughts = "none"
+    ) -> Splitter:
         """What reads the answer to a prompt after which there are such ``thoughts``."""
         names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
-        return Splitter(thoughts, self._form(conversation), names)
+        return Splitter(thoughts, _form(conversation, native), names)
 
-    def _form(self, conversation: Conversation) -> ToolFormat | None:
-        return (self._native or HERMES) if _offered(conversation) else None
+    def _built(self, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> list[Piece]:
+        messages = in_parts(messages) if self._pictures else messages
+        return build({"messages": messages, **variables}, self._renderer, self._special)
+
+    def _native_beside(self, constraint: Constraint | None) -> ToolFormat | None:
+        """A call without marks cannot be told from words that must be JSON as well."""
+        is_marked = self._native is not None and self._native.begin
+        return self._native if constraint is None or is_marked else None
 
     def _thoughts_after(self, prompt: Sequence[Piece]) -> Thoughts:
         end = "".join(piece.text for piece in prompt[-3:]).rstrip()
         if not self._thinks or end.endswith(END_THINK):
             return "none"
         return "begun" if end.endswith(THINK) else "possible"
+
+
+def _form(conversation: Conversation, native: ToolFormat | None) -> ToolFormat | None:
+    return (native or HERMES) if _offered(conversation) else None
 
 
 def _offered(conversation: Conversation) -> Sequence[Mapping[str, Any]]:

@@ -64,7 +64,7 @@ def _with_object(call: Message, path: str) -> dict[str, Any]:
     path = f"{path}.function.arguments"
     try:
         arguments = json.loads(call["function"]["arguments"] or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
         raise EngineError("bad_param", f"{path} is no JSON object.", path=path)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from backends.contract import Delta
-from backends.conversation.tools import ToolFormat, parse_call
+from backends.conversation.tools import ToolFormat, is_json, parse_call
 from backends.text.stop_sequences import overlap
 
 THINK, END_THINK = "<think>", "</think>"
@@ -27,6 +27,7 @@ class Splitter:
         self._form = form
         self._tools = tools
         self._held = ""
+        self._searched = 0
         first: dict[Thoughts, State] = {
             "none": self._first_words,
             "possible": self._beginning,
@@ -96,11 +97,19 @@ class Splitter:
 
     def _call(self) -> Delta | None:
         assert self._form is not None
-        text, mark, rest = self._held.partition(self._form.end)
-        if not mark:
+        end = self._form.end
+        at = self._held.find(end, self._searched)
+        if at < 0:
+            self._searched = max(0, len(self._held) - len(end) + 1)
             return None
-        self._held, self._state = rest, self._gap
-        return self._parsed(text) or Delta(self._form.begin + text + mark)
+        text, rest = self._held[:at], self._held[at + len(end) :]
+        call = self._parsed(text)
+        if call is None and not is_json(text):
+            self._searched = at + 1  # the mark stands in a text of the call, or this is none
+            return Delta()
+        self._held, self._searched = rest, 0
+        self._state = self._words if call is None else self._gap
+        return call or Delta(self._form.begin + text + end)
 
     def _only_a_call(self) -> Delta | None:
         return None

@@ -15,6 +15,7 @@ from typing import Any
 
 from backends.contract import EngineError
 from backends.conversation.prompt import Variables
+from native_host.protocol.errors import LocalProtocolError
 from native_host.protocol.framing import FrameDecoder, encode_frame
 
 TIME_LIMIT_S = 2.0
@@ -45,7 +46,7 @@ class TemplateProcess:
             "variables": self._variables,
         }
         with self._lock:
-            answer = self._ask(json.dumps(request).encode())
+            answer = self._ask(json.dumps(request, ensure_ascii=False).encode(errors="replace"))
         if "error" not in answer:
             return list(answer["texts"])
         if answer["limit"]:
@@ -74,6 +75,8 @@ class TemplateProcess:
         limit = TIME_LIMIT_S if self._is_warm else START_LIMIT_S
         try:
             return self._exchange(request, time.monotonic() + limit)
+        except LocalProtocolError:
+            return {"error": "the conversation is too long for it", "limit": True}
         except (TimeoutError, EOFError, BrokenPipeError) as error:
             self.close()
             self._process = self._start()

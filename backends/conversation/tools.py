@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.contract import Message, ToolCall
+from backends.contract import EngineError, Message, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +52,42 @@ def native_format(template: str) -> ToolFormat | None:
     return None
 
 
-def described(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """The messages with ``tools`` in the system message, and calls and their results as text."""
-    turns = [_as_text(message) for message in messages]
+def described(
+    messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], *, in_question: bool = False
+) -> list[Message]:
+    """The messages with ``tools`` in the system message, and calls and their results as text.
+
+    ``in_question``: in the first question instead, for templates without a system message.
+    """
+    turns = _joined(messages)
     if not tools:
         return turns
     how = _HOW.format(tools="\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools))
     if turns and turns[0]["role"] == "system":
         first, *rest = turns
         return [{**first, "content": f"{first['content']}\n\n{how}"}, *rest]
-    return [{"role": "system", "content": how}, *turns]
+    if not in_question:
+        return [{"role": "system", "content": how}, *turns]
+    at = next((index for index, turn in enumerate(turns) if turn["role"] == "user"), 0)
+    question = {"role": "user", "content": f"{how}\n\n{turns[at]['content']}"}
+    return [*turns[:at], question, *turns[at + 1 :]]
+
+
+def _joined(messages: Sequence[Message]) -> list[Message]:
+    """As text; results, and what the user adds to them, are one turn: many templates want turns to alternate."""
+    turns: list[Message] = []
+    for message in messages:
+        turn = _as_text(message)
+        follows_result = turns and "result" in turns[-1] and turn["role"] == "user"
+        if follows_result and isinstance(turn["content"], str):
+            turn = {**turn, "content": f"{turns.pop()['content']}\n{turn['content']}", "result": True}
+        turns.append(turn)
+    return [{key: value for key, value in turn.items() if key != "result"} for turn in turns]
 
 
 def _as_text(message: Message) -> Message:
     if message["role"] == "tool":
-        return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
+        return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>", "result": True}
     if "tool_calls" not in message:
         return message
     calls = [
@@ -97,8 +118,15 @@ def call_rules(form: ToolFormat, tools: Sequence[Mapping[str, Any]], *, parallel
 
 
 def arguments_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a tool's arguments, written as models were trained to write JSON."""
-    schema = tool["function"].get("parameters") or {"type": "object"}
+    """The schema of a tool's arguments, written as models were trained to write JSON.
+
+    Raises:
+        EngineError: ``bad_param`` where it is not one of objects.
+    """
+    schema = {"type": "object", **(tool["function"].get("parameters") or {})}
+    if schema["type"] != "object":
+        name = tool["function"]["name"]
+        raise EngineError("bad_param", f"tools: the parameters of {name} are not of the type object.", path="tools")
     compact = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
     return {**schema, "x-guidance": compact}
 
@@ -108,11 +136,20 @@ def parse_call(text: str, form: ToolFormat, names: frozenset[str]) -> ToolCall |
     try:
         call = json.loads(text)
         name, arguments = call["name"], call.get(form.arguments, call.get("arguments", {}))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    if name not in names or not isinstance(arguments, dict):
+    if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         return None
     return ToolCall(f"call_{secrets.token_hex(12)}", name, json.dumps(arguments, ensure_ascii=False))
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a whole document."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 _literal: Callable[[str], str] = json.dumps

@@ -30,13 +30,16 @@ class Counts:
 
 
 class Answer(Generation):
-    """A stream over what a server sends. The server keeps ``max_tokens``; stop sequences are looked for here too."""
+    """A stream over what a server sends, each piece at once: nobody knows when the next comes.
 
-    def __init__(self, source: Callable[[Control, Counts], Pieces], sampling: Sampling, coalesce_ms: float) -> None:
+    The server keeps ``max_tokens``; stop sequences are looked for here too.
+    """
+
+    def __init__(self, source: Callable[[Control, Counts], Pieces], sampling: Sampling) -> None:
         self._counts = Counts()
         control, slots = Control(0), Slots(_AT_ONCE)
         unlimited = replace(sampling, max_tokens=_NO_LIMIT)
-        super().__init__(lambda it: source(it, self._counts), control, slots, unlimited, coalesce_ms)
+        super().__init__(lambda it: source(it, self._counts), control, slots, unlimited, coalesce_ms=0)
 
     @property
     def completion(self) -> Completion:

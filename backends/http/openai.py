@@ -94,13 +94,13 @@ class OpenAIEngine:
 
     _target: Target
 
-    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:  # noqa: ARG002  # see Answer
         """Continue plain text; what a control token in it means is up to the server."""
-        return self._answer("/completions", {"prompt": prompt}, sampling, coalesce_ms)
+        return self._answer("/completions", {"prompt": prompt}, sampling)
 
-    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:  # noqa: ARG002  # see Answer
         """Answer a conversation through the server's template."""
-        return self._answer("/chat/completions", _conversation(conversation), sampling, coalesce_ms)
+        return self._answer("/chat/completions", _conversation(conversation), sampling)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
@@ -119,7 +119,7 @@ class OpenAIEngine:
         """How the server is told to choose tokens."""
         return standard_sampling(sampling)
 
-    def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling, coalesce_ms: float) -> Answer:
+    def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling) -> Answer:
         client, base, model = self._target
         how = {
             **self._sampling(sampling),
@@ -129,7 +129,7 @@ class OpenAIEngine:
             "stream_options": {"include_usage": True},
         }
         body = {"model": model, **content, **how}
-        return Answer(lambda *watch: _pieces(client, f"{base}{path}", body, *watch), sampling, coalesce_ms)
+        return Answer(lambda *watch: _pieces(client, f"{base}{path}", body, *watch), sampling)
 
 
 def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from backends.contract import TokenLogprob, ToolCall
@@ -16,20 +18,26 @@ _THOUGHTS = ("reasoning_content", "reasoning")
 """What llama-server, vLLM and LM Studio call them, and OpenRouter."""
 
 
+_CERTAIN = 1e-3
+"""Rounding makes some servers surer than sure."""
+
+
 class CallParts:
     """Calls that come in parts, by their ``index``."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, dict[str, str]] = {}
+        self._calls: list[dict[str, str]] = []
+        self._at: dict[int, dict[str, str]] = {}
+        """The call that the next part of an index belongs to."""
 
     def add(self, found: Any) -> bool:
         """Take a delta's ``tool_calls``; whether there were any."""
         entries = [it for it in found if isinstance(it, dict)] if isinstance(found, list) else []
         for position, entry in enumerate(entries):
             index = entry.get("index")
-            call = self._parts.setdefault(index if isinstance(index, int) else position, {})
             function = entry.get("function")
             told = {"id": entry.get("id"), **(function if isinstance(function, dict) else {})}
+            call = self._call(index if isinstance(index, int) else position, told["id"])
             for name in ("id", "name"):
                 if isinstance(told.get(name), str) and told[name]:
                     call[name] = told[name]
@@ -39,11 +47,19 @@ class CallParts:
 
     def whole(self) -> tuple[ToolCall, ...]:
         """The calls, once all parts have come."""
-        calls = (call for _, call in sorted(self._parts.items()) if "name" in call)
+        calls = (call for call in self._calls if "name" in call)
         return tuple(
             ToolCall(call.get("id") or f"call_{secrets.token_hex(12)}", call["name"], call.get("arguments") or "{}")
             for call in calls
         )
+
+    def _call(self, index: int, name: Any) -> dict[str, str]:
+        """The one that goes on at ``index``; one with an id (``name``) of its own begins there."""
+        call = self._at.get(index)
+        if call is None or (name and name != call.get("id", name)):
+            call = self._at[index] = {}
+            self._calls.append(call)
+        return call
 
 
 def piece_of(choice: Mapping[str, Any], calls: CallParts) -> Piece | None:
@@ -52,7 +68,7 @@ def piece_of(choice: Mapping[str, Any], calls: CallParts) -> Piece | None:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         text = choice.get("text")
-        return Piece(text, logprobs=logprobs) if isinstance(text, str) and text else None
+        return Piece(text, logprobs=logprobs or tuple(_by_column(choice.get("logprobs")))) if text else None
     content = delta.get("content")
     text = content if isinstance(content, str) else ""
     thought = next((delta[name] for name in _THOUGHTS if isinstance(delta.get(name), str)), "")
@@ -70,19 +86,39 @@ def _logprobs(found: Any) -> Iterator[TokenLogprob]:
             yield it
 
 
+def _by_column(found: Any) -> Iterator[TokenLogprob]:
+    """As ``/completions`` has them: a list per property, and the likeliest as an object."""
+    if not isinstance(found, dict):
+        return
+    columns = [found.get(name) or [] for name in ("tokens", "token_logprobs", "top_logprobs")]
+    if not all(isinstance(column, list) for column in columns):
+        return
+    for token, logprob, top in zip_longest(*columns):
+        others = top.items() if isinstance(top, dict) else ()
+        entry = {"token": token, "logprob": logprob}
+        likeliest = sorted(({"token": it, "logprob": value} for it, value in others), key=_likelihood, reverse=True)
+        if (it := _logprob({**entry, "top_logprobs": likeliest})) is not None:
+            yield it
+
+
+def _likelihood(entry: Mapping[str, Any]) -> float:
+    value = entry["logprob"]
+    return value if isinstance(value, int | float) else -math.inf
+
+
 def _logprob(entry: Any) -> TokenLogprob | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
         return None
     value, data, top = entry.get("logprob"), entry.get("bytes"), entry.get("top_logprobs")
-    if not isinstance(value, int | float):
+    if not isinstance(value, float | int) or not -math.inf < value <= _CERTAIN:
         return None
     return TokenLogprob(
         entry["token"],
-        bytes(data) if data is not None and _are_bytes(data) else entry["token"].encode(),
+        bytes(data) if data is not None and _are_bytes(data) else entry["token"].encode(errors="replace"),
         float(value),
         tuple(it for other in (top if isinstance(top, list) else ()) if (it := _logprob(other)) is not None),
     )
 
 
 def _are_bytes(data: Any) -> bool:
-    return isinstance(data, Sequence) and all(isinstance(it, int) and 0 <= it < 256 for it in data)
+    return isinstance(data, list) and all(isinstance(it, int) and 0 <= it < 256 for it in data)

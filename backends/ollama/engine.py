@@ -79,13 +79,13 @@ class OllamaEngine:
             details={"server": server.name, "url": server.url, "model": self._model},
         )
 
-    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:  # noqa: ARG002  # see Answer
         """Continue plain text, without the model's template."""
-        return self._answer("/api/generate", {"prompt": prompt, "raw": True}, sampling, coalesce_ms)
+        return self._answer("/api/generate", {"prompt": prompt, "raw": True}, sampling)
 
-    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:  # noqa: ARG002  # see Answer
         """Answer a conversation through Ollama's template."""
-        return self._answer("/api/chat", conversation_body(conversation), sampling, coalesce_ms)
+        return self._answer("/api/chat", conversation_body(conversation), sampling)
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
@@ -109,7 +109,7 @@ class OllamaEngine:
         found = entries(client.get("/api/ps"), client, "models")
         return next((it for it in found if self._model in (it.get("name"), it.get("model"))), None)
 
-    def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling, coalesce_ms: float) -> Answer:
+    def _answer(self, path: str, content: Mapping[str, Any], sampling: Sampling) -> Answer:
         options = {
             **self._context,
             "num_predict": sampling.max_tokens,
@@ -125,7 +125,7 @@ class OllamaEngine:
             options["seed"] = sampling.seed
         form = {"format": json.loads(sampling.constraint.value)} if sampling.constraint else {}
         body = {"model": self._model, **content, **form, **_WHOLE, "stream": True, "options": options}
-        return Answer(lambda *watch: self._pieces(path, body, *watch), sampling, coalesce_ms)
+        return Answer(lambda *watch: self._pieces(path, body, *watch), sampling)
 
     def _pieces(self, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:
         has_called = False

@@ -12,6 +12,8 @@ from backends.contract import Sampling
 
 PENALTY_WINDOW = 64
 """Tokens that a repetition is looked for in; llama.cpp's default."""
+COLDEST = 1e-6
+"""Below, the likeliest token is as good as certain, and logits divided by it no numbers."""
 
 Scores = NDArray[np.float32]
 
@@ -31,7 +33,7 @@ class Sampler:
         if self._sampling.temperature == 0:
             return int(scores.argmax())
         best = self._candidates(scores)
-        probabilities = softmax(scores[best] / self._sampling.temperature)
+        probabilities = softmax(scores[best] / max(self._sampling.temperature, COLDEST))
         return int(self._random.choice(best, p=probabilities.astype(np.float64) / probabilities.sum(dtype=np.float64)))
 
     def _candidates(self, scores: Scores) -> NDArray[np.intp]:

@@ -39,11 +39,11 @@ class FolderTokenizer:
             EngineError: ``load_failed`` where there is none.
         """
         self._folders = folders
-        self._tokenizer = tokenizer or read_tokenizer(folders)
+        self._tokenizer = _with_literal_tokens(tokenizer or read_tokenizer(folders))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
-        self._special_ids = {number for number, token in added.items() if token.special}
+        self._special_ids = {number for number, token in added.items() if token.special or token.content.strip()}
         self._plain = _without_added_tokens(self._tokenizer)
         special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
@@ -183,6 +183,14 @@ def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:
     raise EngineError(
         "load_failed", f"There is no tokenizer.json in {where}; download the model whole.", path=str(where)
     )
+
+
+def _with_literal_tokens(tokenizer: Tokenizer) -> Tokenizer:
+    """The same tokenizer, which finds added tokens as they are spelt: normalising could make one of other letters."""
+    content = json.loads(tokenizer.to_str())
+    for token in content["added_tokens"]:
+        token["normalized"] = token["normalized"] and not token["content"].strip()
+    return Tokenizer.from_str(json.dumps(content))
 
 
 def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:

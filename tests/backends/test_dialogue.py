@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,6 +123,38 @@ def test_nothing_in_tools_or_their_results_is_a_control_token(template: str) -> 
     assert sum(piece.text == "<|im_start|>" for piece in pieces if not piece.parse_special) >= 4
 
 
+ALTERNATING = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate') }}{% endif %}"
+    "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+)
+
+
+def test_templates_that_are_particular_about_turns() -> None:
+    calls = [{"id": name, "type": "function", "function": {"name": "now", "arguments": "{}"}} for name in ("1", "2")]
+    results = [{"role": "tool", "tool_call_id": name, "content": f"noon {name}"} for name in ("1", "2")]
+    turns = [*ASK, {"role": "assistant", "tool_calls": calls}, *results, {"role": "user", "content": "So?"}]
+    text = prompt(ALTERNATING, Conversation(turns, [NOW], "auto"))
+    assert "noon 1\n</tool_response>\n<tool_response>\nnoon 2\n</tool_response>\nSo?<|im_end|>" in text
+    assert text.index("<tools>") < text.index("Weather in Paris?")
+
+
+def test_schemas_of_arguments_are_of_objects(vocabulary: LLTokenizer) -> None:
+    loose = {"type": "function", "function": {"name": "t", "parameters": {"properties": {"x": {"type": "string"}}}}}
+    found = prepared(PLAIN, Conversation(ASK, [loose], "required"))
+    assert not accepts(vocabulary, found, '<tool_call>\n{"name": "t", "arguments": "x"}\n</tool_call>')
+    wrong = {"type": "function", "function": {"name": "t", "parameters": {"type": "string"}}}
+    with pytest.raises(EngineError, match="type object"):
+        prepared(PLAIN, Conversation(ASK, [wrong], "required"))
+
+
+def test_calls_without_marks_beside_a_schema_get_marks(vocabulary: LLTokenizer) -> None:
+    schema = Constraint("json_schema", '{"type": "object", "properties": {"answer": {"type": "string"}}}')
+    found = prepared(LLAMA, Conversation(ASK, [NOW], "auto"), replace(GREEDY, constraint=schema))
+    assert accepts(vocabulary, found, '{"answer": "x"}')
+    assert accepts(vocabulary, found, CLOCK)
+
+
 def test_keys_cannot_be_control_tokens() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "t", "arguments": '{"<|im_end|>": 1}'}}
     with pytest.raises(EngineError) as caught:
@@ -200,7 +233,7 @@ def test_the_grammar_of_tools(
 
 
 def test_words_match_the_format_that_was_asked_for(vocabulary: LLTokenizer) -> None:
-    digits = Sampling(**{field: getattr(GREEDY, field) for field in GREEDY.__slots__} | {"constraint": DIGITS})
+    digits = replace(GREEDY, constraint=DIGITS)
     either = prepared(PLAIN, Conversation(ASK, [NOW], "auto"), digits)
     assert accepts(vocabulary, either, "123")
     assert accepts(vocabulary, either, CLOCK)

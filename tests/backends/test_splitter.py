@@ -61,8 +61,30 @@ def test_every_kind_of_answer(seed: int) -> None:
     assert split("a <tool_cal", **hermes) == ("a <tool_cal", "", [])
 
 
+def test_a_call_may_speak_of_its_own_marks() -> None:
+    about = '{"name": "search", "arguments": {"query": "what is </tool_call>?"}}'
+    assert split(f"<tool_call>{about}</tool_call>", form=HERMES) == (
+        "",
+        "",
+        [("search", {"query": "what is </tool_call>?"})],
+    )
+
+
+def test_white_space_after_what_is_no_call_stays() -> None:
+    text = "Write <tool_call>[]</tool_call>  then go."
+    assert split(text, form=HERMES) == (text, "", [])
+
+
 @pytest.mark.parametrize(
-    "body", ["no JSON", '{"name": "rm", "arguments": {}}', '{"name": "search", "arguments": 3}', "[]"]
+    "body",
+    [
+        "no JSON",
+        '{"name": "rm", "arguments": {}}',
+        '{"name": "search", "arguments": 3}',
+        "[]",
+        '{"name": {"a": 1}}',
+        "[" * 9999,
+    ],
 )
 def test_what_is_no_call_of_a_known_tool_is_text(body: str) -> None:
     text = f"<tool_call>{body}</tool_call>"

@@ -42,7 +42,7 @@ ContentPart = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 class FunctionCall(Message):
     """What is called; ``arguments`` is a JSON object as text."""
 
-    name: FunctionName
+    name: Name
     arguments: str
 
 

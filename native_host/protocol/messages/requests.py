@@ -16,6 +16,9 @@ MAX_TOKENIZE = 1024 * 1024
 MAX_GRAMMAR = 256 * 1024
 """Characters of a grammar."""
 
+MAX_LOGPROBS = 200_000
+"""Of an answer: all of them come once more with its result."""
+
 FOR_EVER = -1.0
 
 
@@ -94,6 +97,8 @@ class GenerateOptions(LoadOptions):
             raise ValueError("takes a response_format or a grammar, not both")
         if self.top_logprobs and not self.logprobs:
             raise ValueError("takes top_logprobs only with logprobs")
+        if self.logprobs and self.max_tokens * (self.top_logprobs + 1) > MAX_LOGPROBS:
+            raise ValueError(f"asks for more than {MAX_LOGPROBS:,} logprobs; lower max_tokens or top_logprobs")
         return self
 
 

@@ -11,8 +11,8 @@ pub(crate) struct Vocab {
     raw: *const sys::llama_vocab,
     length: usize,
     longest_piece: usize,
-    /// Tokens that llama.cpp reads in every text, whatever `parse_special` says
-    user_defined: Vec<(String, Token)>,
+    /// Tokens that text which others wrote must not become; some tokenizers read them whatever `parse_special` says
+    unforgeable: Vec<(String, Token)>,
 }
 
 impl Vocab {
@@ -21,9 +21,9 @@ impl Vocab {
     pub(super) unsafe fn new(raw: *const sys::llama_vocab) -> Self {
         // SAFETY: `raw` is valid by contract.
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
-        let mut vocab = Self { raw, length, longest_piece: 1, user_defined: Vec::new() };
-        vocab.user_defined = vocab.with_attribute(sys::LLAMA_TOKEN_ATTR_USER_DEFINED);
-        vocab.user_defined.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
+        let mut vocab = Self { raw, length, longest_piece: 1, unforgeable: Vec::new() };
+        vocab.unforgeable = vocab.special_tokens();
+        vocab.unforgeable.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
         vocab.longest_piece =
             (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
         vocab
@@ -37,17 +37,16 @@ impl Vocab {
     /// Tokens of a text. `None` when the text is longer than llama.cpp can count.
     ///
     /// `add_special` adds the beginning-of-sequence token if the model wants one; `parse_special` reads control tokens
-    /// written in the text, which must stay off for text that others wrote. User-defined tokens are not read then either,
-    /// unless they are white space.
+    /// written in the text, which must stay off for text that others wrote. Nothing that is no white space is read then,
+    /// user-defined tokens included.
     pub(crate) fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Option<Vec<Token>> {
-        let tokens = self.tokenize_raw(text, add_special, parse_special)?;
-        let is_forged = |token: &Token| self.user_defined.iter().any(|(_, it)| it == token);
-        if parse_special || self.user_defined.is_empty() || !tokens.iter().any(is_forged) {
-            return Some(tokens);
+        let is_forged = |token: &Token| self.unforgeable.iter().any(|(_, it)| it == token);
+        if parse_special || !self.tokenize_raw(text, false, false)?.iter().any(is_forged) {
+            return self.tokenize_raw(text, add_special, parse_special);
         }
         let mut tokens: Vec<Token> = Vec::new();
         tokens.extend(self.bos().filter(|_| add_special && self.adds_bos()));
-        for part in forgery::cut(text, self.user_defined.iter().map(|(text, _)| text.as_str())) {
+        for part in forgery::cut(text, self.unforgeable.iter().map(|(text, _)| text.as_str())) {
             tokens.extend(self.tokenize_raw(&part, false, false)?);
         }
         tokens.extend(self.eos().filter(|_| add_special && self.adds_eos()));
