@@ -35,6 +35,10 @@ class Guarded:
         )
         self._thread.start()
 
+    @property
+    def connections(self) -> int:
+        return len(self._server.server_state.connections)
+
     async def _ask(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1
         await self.guard(scope, receive, send)

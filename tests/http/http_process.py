@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,15 +18,27 @@ from tests.support import Installation
 
 READY = re.compile(r"listens on (http://\S+):(\d+); the token is in (.+)")
 
+WITH_LIMITS = """
+from native_host import http_server
+from native_host.transports.http import server
+vars(server).update({})
+http_server.main()
+"""
+
 
 class HttpProcess:
-    """One server. ``client`` shows the token; ``address`` is where it listens."""
+    """One server. ``client`` shows the token; ``address`` is where it listens.
 
-    def __init__(self, installation: Installation, **settings: object) -> None:
+    ``limits`` are constants of ``native_host.transports.http.server`` that are to have another value in it.
+    """
+
+    def __init__(
+        self, installation: Installation, *, limits: Mapping[str, float] | None = None, **settings: object
+    ) -> None:
         self.installation = installation
         variables = {f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "native_host.http_server"],
+            [sys.executable, *(["-c", WITH_LIMITS.format(limits)] if limits else ["-m", "native_host.http_server"])],
             env={**installation.environ, "TABAGENT_HTTP_PORT": "0", **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import socket
@@ -194,8 +195,9 @@ def test_a_head_that_does_not_come_is_given_up(head: bytes, monkeypatch: pytest.
         it.close()
 
 
-def test_a_client_that_does_not_read_is_left() -> None:
-    it = Guarded(send_stall_s=0.3)
+def test_a_client_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "SEND_STALL_S", 0.3)
+    it = Guarded()
     ended = threading.Event()
 
     async def flood(scope: Any, receive: Any, send: Any) -> None:
@@ -203,6 +205,7 @@ def test_a_client_that_does_not_read_is_left() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             while True:
                 await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                await asyncio.sleep(0)
         finally:
             ended.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from native_host.transports.http.service import Service
@@ -18,9 +18,10 @@ AT_ONCE = 4
 async def results(service: Service, action: str, requests: Sequence[Fields]) -> list[dict[str, Any]]:
     """The result of each. The first failure is that of all, and cancels the others."""
     found: dict[int, dict[str, Any]] = {}
-    async for index, event in events(service, action, requests):
-        if event["event"] == "done":
-            found[index] = event["result"]
+    async with aclosing(events(service, action, requests)) as arriving:
+        async for index, event in arriving:
+            if event["event"] == "done":
+                found[index] = event["result"]
     return [found[index] for index in range(len(requests))]
 
 

@@ -18,7 +18,6 @@ from native_host.transports.http.admission import Admission, Headers
 from native_host.transports.http.failures import Failure, body, defect
 
 BODY_LIMIT_S = 30.0
-SEND_STALL_S = 120.0
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +32,11 @@ class Guard:
         *,
         max_body: int,
         body_limit_s: float = BODY_LIMIT_S,
-        send_stall_s: float = SEND_STALL_S,
     ) -> None:
         self._app = app
         self._admission = Admission(access)
         self._max_body = max_body
         self._body_limit_s = body_limit_s
-        self._send_stall_s = send_stall_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -49,7 +46,7 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        answer = _Answer(send, self._send_stall_s)
+        answer = _Answer(send)
         headers = Headers(scope["headers"])
         if scope["method"] != "GET":  # a body that nobody reads must not keep the connection open
             answer.headers["Connection"] = "close"
@@ -106,7 +103,7 @@ class Guard:
                 gone.set()
                 work.cancel()
                 await asyncio.wait({work})
-            if not work.cancelled() and not answer.stalled and (error := work.exception()):
+            if not work.cancelled() and (error := work.exception()):
                 if isinstance(error, Failure):
                     raise error
                 log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
@@ -117,13 +114,11 @@ class Guard:
 
 
 class _Answer:
-    """The way back: headers that every answer has, and a client that does not read is left after a time."""
+    """The way back: headers that every answer has."""
 
-    def __init__(self, send: Send, stall_s: float) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._stall_s = stall_s
         self._started = False
-        self.stalled = False
         self.headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
     async def send(self, message: Message) -> None:
@@ -132,12 +127,7 @@ class _Answer:
             self._started = True
             ours = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
             message = {**message, "headers": [*message.get("headers", []), *ours]}
-        try:
-            async with asyncio.timeout(self._stall_s):
-                await self._send(message)
-        except TimeoutError:
-            self.stalled = True
-            raise
+        await self._send(message)
 
     async def fail(self, failure: Failure, path: str) -> None:
         """Answer with a failure, unless an answer has begun: then it breaks off, which a client sees."""

@@ -1,4 +1,4 @@
-"""The listening socket and the HTTP/1.1 server on it: uvicorn, with a time limit on the head of a request."""
+"""The listening socket and the HTTP/1.1 server on it: uvicorn, with time limits on what a client does."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ HEAD_LIMIT_S = 10.0
 MAX_HEAD_BYTES = 32 * 1024
 MAX_CONNECTIONS = 256
 SHUTDOWN_S = 1
+SEND_STALL_S = 120.0
 
 
 class PortTaken(Exception):
@@ -67,13 +68,15 @@ def server(app: Any, *, log_level: str = "warning") -> uvicorn.Server:
 
 
 class TimedProtocol(H11Protocol):
-    """Closes a connection whose next request does not begin to be whole within ``HEAD_LIMIT_S``."""
+    """Leaves a client whose head is not whole within ``HEAD_LIMIT_S``, or that reads nothing for ``SEND_STALL_S``."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """asyncio: a client is there; its first head is due."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # whatever is unread is watched, also when the answer is whole
         self._watch_head()
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +88,33 @@ class TimedProtocol(H11Protocol):
         """asyncio: the client is gone."""
         super().connection_lost(exc)
         self._stop_watching()
+        self._stop_stall_timer()
+
+    def pause_writing(self) -> None:
+        """asyncio: the client does not read as fast as it is answered."""
+        super().pause_writing()
+        self._watch_reader(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """asyncio: it has read everything."""
+        super().resume_writing()
+        self._stop_stall_timer()
+
+    def _watch_reader(self, unread: int) -> None:
+        self._stall_timer = self.loop.call_later(SEND_STALL_S, self._check_reader, unread)
+
+    def _check_reader(self, unread: int) -> None:
+        """Abort where nothing was taken. ``close`` would wait for the rest to be read."""
+        left = self.transport.get_write_buffer_size()
+        if left < unread:
+            self._watch_reader(left)
+        else:
+            self.transport.abort()
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def _watch_head(self) -> None:
         if self.conn.their_state is not h11.IDLE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter
@@ -94,17 +95,18 @@ async def _stream(service: Service, body: ChatCompletionBody, requests: list[dic
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         return sse({**head, "choices": [choice], **({"usage": None} if wants_usage else {})})
 
-    async for index, event in choices.events(service, "chat", requests):
-        if event["event"] == "progress":
-            continue
-        if index not in begun:
-            begun.add(index)
-            yield chunk(index, {"role": "assistant", "content": ""})
-        if event["event"] == "token":
-            yield chunk(index, _delta(event), _logprobs(event.get("logprobs")))
-        else:
-            results.append(event["result"])
-            yield chunk(index, {}, finish_reason=event["result"]["finish_reason"])
+    async with aclosing(choices.events(service, "chat", requests)) as events:
+        async for index, event in events:
+            if event["event"] == "progress":
+                continue
+            if index not in begun:
+                begun.add(index)
+                yield chunk(index, {"role": "assistant", "content": ""})
+            if event["event"] == "token":
+                yield chunk(index, _delta(event), _logprobs(event.get("logprobs")))
+            else:
+                results.append(event["result"])
+                yield chunk(index, {}, finish_reason=event["result"]["finish_reason"])
     if wants_usage:
         yield sse({**head, "choices": [], "usage": usage_of(results)})
     yield sse("[DONE]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -118,17 +119,18 @@ async def _stream(service: Service, body: CompletionBody, requests: list[dict[st
     head = _head(body.model)
     results: list[dict[str, Any]] = []
     echoed: set[int] = set()
-    async for index, event in choices.events(service, "generate", requests):
-        if event["event"] == "progress":
-            continue
-        if body.echo and index not in echoed:
-            echoed.add(index)
-            yield sse({**head, "choices": [_choice(index, requests[index]["prompt"], {})]})
-        if event["event"] == "token":
-            yield sse({**head, "choices": [_choice(index, event["text"], event)]})
-        else:
-            results.append(event["result"])
-            yield sse({**head, "choices": [_choice(index, "", {**event["result"], "logprobs": None})]})
+    async with aclosing(choices.events(service, "generate", requests)) as events:
+        async for index, event in events:
+            if event["event"] == "progress":
+                continue
+            if body.echo and index not in echoed:
+                echoed.add(index)
+                yield sse({**head, "choices": [_choice(index, requests[index]["prompt"], {})]})
+            if event["event"] == "token":
+                yield sse({**head, "choices": [_choice(index, event["text"], event)]})
+            else:
+                results.append(event["result"])
+                yield sse({**head, "choices": [_choice(index, "", {**event["result"], "logprobs": None})]})
     if body.stream_options is not None and body.stream_options.include_usage:
         yield sse({**head, "choices": [], "usage": usage_of(results, len(requests) // (body.n or 1))})
     yield sse("[DONE]")

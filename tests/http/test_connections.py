@@ -1,0 +1,98 @@
+"""Clients that hold on to a connection, or let go of it in a way of their own: nothing is kept for them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.transports.http import server as http_server
+from native_host.transports.http.own import PREFIX
+from tests.http.guarded import Guarded
+from tests.http.http_process import HttpProcess
+from tests.support import Installation, eventually
+
+ENDLESS = '{"tokens": 10000000, "size": 20000, "text": "x"}'
+TURNS: Any = [{"role": "user", "content": ENDLESS}]
+SIZE = 24_000_000
+CHAOS: Any = {"model": "chaos", "engine": "chaos", "stream": True}
+
+
+@contextmanager
+def _answering(content: bytes) -> Iterator[tuple[Guarded, socket.socket]]:
+    """A server whose every answer is this, larger than what systems buffer, and a connection to it."""
+    it = Guarded()
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": content})
+
+    it.guard._app = answer
+    try:
+        with socket.create_connection(("127.0.0.1", it.port), timeout=30) as connection:
+            yield it, connection
+    finally:
+        it.close()
+
+
+def active(http: HttpProcess) -> int:
+    return sum(it["active_requests"] for it in http.client.get(f"{PREFIX}/status").json()["models"])
+
+
+def sockets(pid: int) -> int:
+    return sum(os.readlink(it).startswith("socket:") for it in Path(f"/proc/{pid}/fd").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {**CHAOS, "messages": TURNS}),
+        ("/v1/completions", {**CHAOS, "prompt": ENDLESS, "n": 2}),
+        ("/v1/messages", {**CHAOS, "messages": TURNS, "max_tokens": 9}),
+        ("/api/generate", {"model": "chaos", "prompt": ENDLESS, "raw": True, "options": {"engine": "chaos"}}),
+        (f"{PREFIX}/generate", {**CHAOS, "prompt": ENDLESS}),
+    ],
+)
+def test_an_answer_that_nobody_reads_is_let_go(
+    install: Callable[..., Installation], path: str, body: dict[str, Any]
+) -> None:
+    """Its slot, the broker's request and its socket."""
+    tabagent = install(http_max_concurrent=1)
+    model = tabagent.chaos_model()
+    with HttpProcess(tabagent, limits={"SEND_STALL_S": 0.5}) as http:
+        http.post(f"{PREFIX}/load_model", **model).raise_for_status()
+        before = sockets(http.process.pid)
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", http.port))
+            connection.sendall(http.raw("POST", path, body))
+            eventually(lambda: "chaos was cancelled" in tabagent.log(), timeout_s=30)
+            eventually(lambda: active(http) == 0)
+            eventually(lambda: sockets(http.process.pid) <= before)
+            assert http.post(f"{PREFIX}/generate", prompt='{"tokens": 1}', **model).status_code == 200
+        assert "Traceback" not in http.stderr
+
+
+def test_a_whole_answer_that_nobody_reads_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "SEND_STALL_S", 0.3)
+    with _answering(b"x" * SIZE) as (it, connection):
+        connection.sendall(it.request({"Connection": "close"}))
+        eventually(lambda: it.connections == 1)
+        eventually(lambda: it.connections == 0)
+
+
+def test_whoever_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "SEND_STALL_S", 1.0)
+    with _answering(b"x" * SIZE) as (it, connection):
+        connection.sendall(it.request({"Connection": "close"}))
+        got = 0
+        while piece := connection.recv(1_000_000, socket.MSG_WAITALL):
+            got += len(piece)
+            time.sleep(0.1)
+        assert got > SIZE
