@@ -10,16 +10,26 @@ from typing import Any
 
 import typer
 
+PICTURES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+}
+"""Known on every system, whatever its table of types lacks; others are as it says."""
+
 
 def picture(path: Path) -> dict[str, Any]:
     """A picture as a part of a message.
 
     Raises:
-        typer.BadParameter: its name is none of a picture.
+        ValueError: its name is none of a picture.
+        OSError: it cannot be read.
     """
-    kind = mimetypes.guess_type(path.name)[0] or ""
+    kind = PICTURES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or ""
     if not kind.startswith("image/"):
-        raise typer.BadParameter(f"{path} is no picture by its name", param_hint="--image")
+        raise ValueError(f"{path} is no picture by its name")
     content = base64.b64encode(path.read_bytes()).decode("ascii")
     return {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{content}"}}
 

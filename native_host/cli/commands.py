@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from native_host.cli.answer import Message, Question, follow_or_fetch
-from native_host.cli.attachments import picture
+from native_host.cli.attachments import PICTURES, picture
 from native_host.cli.options import reference
 from native_host.cli.terminal import Terminal
 from native_host.protocol.messages.requests import GenerateOptions
@@ -56,7 +56,7 @@ class Dialogue:
             ValueError: it cannot be read.
         """
         try:
-            if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
+            if path.suffix.lower() in PICTURES:
                 self._pictures.append(picture(path))
                 return "a picture"
             self._attached.append(path.read_text(encoding="utf-8", errors="replace"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -117,8 +117,20 @@ def run(
         elif raw:
             answer(terminal, "generate", question.to_continue(text), verbose=verbose)
         else:
-            messages = question.opening(text, [picture(path) for path in image or ()])
+            messages = question.opening(text, _pictures(image))
             answer(terminal, "chat", question.to_answer(messages), verbose=verbose)
+
+
+def _pictures(paths: list[Path] | None) -> list[dict[str, Any]]:
+    """Parts of a message.
+
+    Raises:
+        typer.BadParameter: one is no picture.
+    """
+    try:
+        return [picture(path) for path in paths or ()]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--image") from error
 
 
 def _text(prompt: list[str] | None) -> str | None:

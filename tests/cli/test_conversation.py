@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from native_host.cli.attachments import picture
 from native_host.cli.commands import COMMANDS
 from tests.cli.terminal import READS, Cli, TerminalSession
 from tests.support import MODEL
@@ -141,6 +143,25 @@ def test_a_file_goes_with_the_next_question(chaos: TerminalSession, cli: Cli) ->
     file.write_text('"tokens": 4}')
     assert "12 characters" in say(chaos, f"/file {file}")
     assert "0 1 2 3 \n" in say(chaos, "{")
+
+
+def test_a_picture_is_known_where_the_system_has_no_type_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_: (None, None))
+    file = tmp_path / "DOT.WEBP"
+    file.write_bytes(b"RIFF")
+    assert picture(file)["image_url"]["url"] == "data:image/webp;base64,UklGRg=="
+    with pytest.raises(ValueError, match="no picture"):  # what a conversation shows and goes on after
+        picture(tmp_path / "dot.heic")
+
+
+def test_a_picture_goes_with_the_next_question(chaos: TerminalSession, cli: Cli) -> None:
+    file = cli.installation.root / "dot.webp"
+    file.write_bytes(b"RIFF")
+    assert "a picture" in say(chaos, f"/file {file}")
+    assert "error " in ask(chaos, tokens=2), "this model sees nothing"
+    assert "0 1 \n" in ask(chaos, tokens=2)
 
 
 def test_a_model_that_cannot_be_loaded_begins_no_conversation(cli: Cli) -> None:
