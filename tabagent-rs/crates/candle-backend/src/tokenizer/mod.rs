@@ -48,6 +48,7 @@ impl TextTokens {
     pub(crate) fn new(mut json: Value, conventions: Conventions, size: usize) -> Result<Self, String> {
         json["truncation"] = Value::Null;
         json["padding"] = Value::Null;
+        take_tokens_literally(&mut json);
         let full = parse(&json)?;
         let added_tokens = json["added_tokens"].take();
         json["post_processor"] = Value::Null;
@@ -61,10 +62,12 @@ impl TextTokens {
         for token in added_tokens.as_array().into_iter().flatten() {
             let (Some(text), Some(id)) = (token["content"].as_str(), token["id"].as_u64()) else { continue };
             let id = id as u32;
+            let is_control = token["special"].as_bool().unwrap_or(false);
             added.insert(text.to_owned(), id);
-            special.insert(id);
+            if is_control || !text.trim().is_empty() {
+                special.insert(id);
+            }
             if let Some(piece) = pieces.get_mut(id as usize) {
-                let is_control = token["special"].as_bool().unwrap_or(false);
                 *piece = if is_control { Vec::new() } else { text.as_bytes().to_vec() };
             }
         }
@@ -138,6 +141,15 @@ impl Vocabulary for TextTokens {
 
     fn spelling(&self, token: Token) -> Option<String> {
         usize::try_from(token).ok().and_then(|index| self.spellings.get(index)).cloned()
+    }
+}
+
+/// Added tokens are found as they are spelt: normalising could make one of other letters. White space may be normalised.
+fn take_tokens_literally(json: &mut Value) {
+    for token in json["added_tokens"].as_array_mut().into_iter().flatten() {
+        if token["content"].as_str().is_some_and(|text| !text.trim().is_empty()) {
+            token["normalized"] = json!(false);
+        }
     }
 }
 
