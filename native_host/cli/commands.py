@@ -24,13 +24,15 @@ class Leave(Exception):
 class Dialogue:
     """What was said, to whom, and how it is asked."""
 
-    def __init__(self, terminal: Terminal, question: Question, *, verbose: bool) -> None:
+    def __init__(
+        self, terminal: Terminal, question: Question, pictures: list[dict[str, Any]], *, verbose: bool
+    ) -> None:
         self.terminal = terminal
         self.question = question
         self.verbose = verbose
         self.turns: list[Message] = []
         self._attached: list[str] = []
-        self._pictures: list[dict[str, Any]] = []
+        self._pictures = pictures
 
     @property
     def messages(self) -> list[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -29,9 +30,12 @@ _MORE = "... "
 class Conversation:
     """Reads, asks, answers, until /bye or Ctrl-D."""
 
-    def __init__(self, terminal: Terminal, question: Question, *, verbose: bool) -> None:
+    def __init__(
+        self, terminal: Terminal, question: Question, pictures: list[dict[str, Any]], *, verbose: bool
+    ) -> None:
+        """``pictures`` go with the first question."""
         self._terminal = terminal
-        self._dialogue = Dialogue(terminal, question, verbose=verbose)
+        self._dialogue = Dialogue(terminal, question, pictures, verbose=verbose)
 
     def run(self) -> None:
         """Load the model, then talk.

@@ -34,7 +34,7 @@ Prompt = Annotated[
     ),
 ]
 System = Annotated[str | None, typer.Option(help="What the model is to be and do.", show_default=False)]
-Image = Annotated[list[Path] | None, typer.Option(help="A picture to ask about.", exists=True, dir_okay=False)]
+Image = Annotated[list[Path] | None, typer.Option(help="A picture to ask about first.", exists=True, dir_okay=False)]
 Raw = Annotated[bool, typer.Option("--raw", help="Continue the prompt as it is, without the chat template.")]
 Format = Annotated[str | None, typer.Option("--format", help="json, or a file with a JSON schema.", show_default=False)]
 MaxTokens = Annotated[int | None, typer.Option(help="End after so many.", show_default=False)]
@@ -108,16 +108,19 @@ def run(
     text = _text(prompt)
     if text is None and json_output:
         raise typer.BadParameter("a conversation is no JSON: give a prompt, or pipe one in", param_hint="PROMPT")
+    if raw and image:
+        raise typer.BadParameter("--raw sends text alone", param_hint="--image")
+    pictures = _pictures(image)
     with session(as_json=json_output, streams=True) as terminal:
         question = Question(reference(model), engine, options, think, system)
         if text is None:
             from native_host.cli.conversation import Conversation  # noqa: PLC0415  # what it reads lines with is heavy
 
-            Conversation(terminal, question, verbose=verbose).run()
+            Conversation(terminal, question, pictures, verbose=verbose).run()
         elif raw:
             answer(terminal, "generate", question.to_continue(text), verbose=verbose)
         else:
-            messages = question.opening(text, _pictures(image))
+            messages = question.opening(text, pictures)
             answer(terminal, "chat", question.to_answer(messages), verbose=verbose)
 
 

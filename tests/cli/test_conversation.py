@@ -164,6 +164,16 @@ def test_a_picture_goes_with_the_next_question(chaos: TerminalSession, cli: Cli)
     assert "0 1 \n" in ask(chaos, tokens=2)
 
 
+def test_a_picture_of_the_command_line_goes_with_the_first_question(cli: Cli) -> None:
+    cli.installation.chaos_model("chaos")
+    file = cli.installation.root / "dot.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with cli.on_terminal("run", "chaos", "--engine", "chaos", "--image", str(file)) as terminal:
+        terminal.expect(PROMPT)
+        assert "error " in ask(terminal, tokens=2), "this model sees nothing"
+        assert "0 1 \n" in ask(terminal, tokens=2)
+
+
 def test_a_model_that_cannot_be_loaded_begins_no_conversation(cli: Cli) -> None:
     with cli.on_terminal("run", "nowhere") as terminal:
         assert terminal.end() == 3

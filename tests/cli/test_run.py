@@ -121,6 +121,9 @@ def test_a_picture_is_passed_on(real: Cli) -> None:
     text = real.installation.root / "page.html"
     text.write_text("<p>")
     assert real("run", MODEL, "--image", str(text), "What is it?").returncode == exit_status.USAGE
+    raw = real("run", MODEL, "--raw", "--image", str(picture), "What is it?")
+    assert raw.returncode == exit_status.USAGE
+    assert "--raw sends text alone" in raw.stderr
 
 
 @pytest.fixture
