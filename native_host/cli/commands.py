@@ -100,7 +100,9 @@ def _help(dialogue: Dialogue, _rest: str) -> bool:
     dialogue.terminal.say(
         '\nEnter sends. Alt-Enter or Ctrl-J begins a new line, as does a \\ at its end; """ opens and'
     )
-    dialogue.terminal.say("closes a text of several lines. Ctrl-C stops an answer, Ctrl-D ends the conversation.")
+    dialogue.terminal.say(
+        "closes a text of several lines. Ctrl-C stops an answer or a load, Ctrl-D ends the conversation."
+    )
     return False
 
 

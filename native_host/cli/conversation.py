@@ -1,4 +1,4 @@
-"""The conversation of ``tabagent run MODEL``: a line editor with history, /commands, and answers that Ctrl-C stops."""
+"""The conversation of ``tabagent run MODEL``: a line editor with history, /commands, and what Ctrl-C stops of them."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ class Conversation:
                 return
             try:
                 asked = command.do(self._dialogue, rest.strip())
+            except KeyboardInterrupt:
+                self._terminal.note("(stopped)")
+                return
             except TabAgentError as error:
                 tell_error(self._terminal.err, error.code, error.message, error.details)
                 return

@@ -13,7 +13,7 @@ import pytest
 from native_host.cli.attachments import picture
 from native_host.cli.commands import COMMANDS
 from tests.cli.terminal import READS, Cli, TerminalSession
-from tests.support import MODEL
+from tests.support import MODEL, eventually
 
 PROMPT = READS
 CTRL_C, CTRL_D, ALT_ENTER, UP = "\x03", "\x04", "\x1b\r", "\x1b[A"
@@ -73,6 +73,22 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation(cli: Cli, chaos: Termi
     chaos.expect(PROMPT)
     chaos.press("/bye\r")
     assert chaos.end() == 0
+
+
+def test_ctrl_c_stops_a_load_and_not_the_conversation(cli: Cli, chaos: TerminalSession) -> None:
+    cli.installation.chaos_model("slow", interval_ms=60_000)
+    chaos.press("/model slow\r")
+    eventually(lambda: "slow" in _loaded(cli))
+    chaos.press(CTRL_C)
+    chaos.expect(r"\(stopped\)")
+    chaos.expect(PROMPT)
+    assert "chaos" in say(chaos, "/model")
+    assert "0 1 \n" in ask(chaos, tokens=2)
+    eventually(lambda: "slow" not in _loaded(cli))
+
+
+def _loaded(cli: Cli) -> set[str]:
+    return {model["model"] for model in cli.json("ps")["models"]}
 
 
 def test_an_error_is_told_and_the_conversation_goes_on(chaos: TerminalSession) -> None:
