@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from native_host.transports.http import server as http_server
 from native_host.transports.http.own import PREFIX
-from tests.http.guarded import Guarded
+from tests.http.guarded import TOKEN, Guarded
 from tests.http.http_process import HttpProcess
 from tests.support import Installation, eventually
 
@@ -96,3 +96,20 @@ def test_whoever_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) ->
             got += len(piece)
             time.sleep(0.1)
         assert got > SIZE
+
+
+@pytest.mark.parametrize("announced", ["Content-Length: 9999", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("shown", ["", f"Authorization: Bearer {TOKEN}\r\n"])
+def test_a_refused_body_does_not_keep_the_connection(announced: str, shown: str) -> None:
+    it = Guarded(body_limit_s=0.3)
+    try:
+        with socket.create_connection(("127.0.0.1", it.port), timeout=20) as connection:
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{it.port}\r\n{shown}{announced}\r\n\r\n".encode())
+            head = connection.recv(65536)
+            assert head.split()[1] == (b"413" if shown and "9999" in announced else b"408" if shown else b"401")
+            assert b"connection: close" in head.lower()
+            with suppress(OSError):
+                connection.sendall(b"x")  # would end the wait for a next request
+            eventually(lambda: it.connections == 0)
+    finally:
+        it.close()

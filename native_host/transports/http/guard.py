@@ -48,7 +48,7 @@ class Guard:
             return
         answer = _Answer(send)
         headers = Headers(scope["headers"])
-        if scope["method"] != "GET":  # a body that nobody reads must not keep the connection open
+        if _announces_body(scope["method"], headers):  # one that nobody reads must not keep the connection open
             answer.headers["Connection"] = "close"
         try:
             self._admission.check(scope["method"], scope["path"], headers, answer.headers)
@@ -138,6 +138,11 @@ class _Answer:
         self.headers |= {**headers, "Content-Length": str(len(content))}
         await self.send({"type": "http.response.start", "status": failure.status})
         await self.send({"type": "http.response.body", "body": content})
+
+
+def _announces_body(method: str, headers: Headers) -> bool:
+    lengths = headers.all("content-length")
+    return method != "GET" or bool(headers.all("transfer-encoding")) or lengths not in ([], ["0"])
 
 
 async def _until_gone(receive: Receive) -> None:
