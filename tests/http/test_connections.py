@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -111,5 +113,43 @@ def test_a_refused_body_does_not_keep_the_connection(announced: str, shown: str)
             with suppress(OSError):
                 connection.sendall(b"x")  # would end the wait for a next request
             eventually(lambda: it.connections == 0)
+    finally:
+        it.close()
+
+
+@pytest.mark.parametrize("after", [b"\r\n", b"GET /healthz HTTP/1.1\r\n", b"x" * (2 * http_server.MAX_HEAD_BYTES)])
+def test_a_client_that_said_more_is_seen_to_leave(after: bytes) -> None:
+    it = Guarded()
+    begun, ended = threading.Event(), threading.Event()
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+
+    it.guard._app = wait
+    try:
+        with socket.create_connection(("127.0.0.1", it.port), timeout=20) as connection:
+            connection.sendall(it.request())
+            assert begun.wait(10)
+            connection.sendall(after)
+            if len(after) > http_server.MAX_HEAD_BYTES:
+                assert ended.wait(10)
+        assert ended.wait(10)
+    finally:
+        it.close()
+
+
+def test_requests_one_after_another_without_waiting_are_answered() -> None:
+    it = Guarded()
+    try:
+        with socket.create_connection(("127.0.0.1", it.port), timeout=20) as connection:
+            connection.sendall(it.request() * 3 + it.request({"Connection": "close"}))
+            answers = b""
+            while piece := connection.recv(65536):
+                answers += piece
+        assert answers.count(b" 200 OK") == it.ran == 4
     finally:
         it.close()

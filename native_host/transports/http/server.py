@@ -83,6 +83,7 @@ class TimedProtocol(H11Protocol):
         """asyncio: bytes arrived."""
         super().data_received(data)
         self._watch_head()
+        self._keep_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the client is gone."""
@@ -99,6 +100,14 @@ class TimedProtocol(H11Protocol):
         """asyncio: it has read everything."""
         super().resume_writing()
         self._stop_stall_timer()
+
+    def _keep_reading(self) -> None:
+        """While a request is answered, what comes after it is of no use, but only who reads notices a client leave."""
+        if self.conn.their_state is not h11.DONE or self.cycle.response_complete:
+            return
+        self.flow.resume_reading()
+        if len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES:
+            self.transport.abort()
 
     def _watch_reader(self, unread: int) -> None:
         self._stall_timer = self.loop.call_later(SEND_STALL_S, self._check_reader, unread)
