@@ -11,6 +11,7 @@ import typer
 
 from native_host.cli.asking import ask, ask_if_running, follow
 from native_host.cli.completion import models as known_models
+from native_host.cli.doctor.http import answers
 from native_host.cli.options import (
     AllowPickle,
     ContextLength,
@@ -102,15 +103,22 @@ def unload(
 
 
 def stop(json_output: Json = False) -> None:
-    """End the background process, and every model with it. The next command or panel starts it again."""
+    """End the background process, and every model with it. The next command or panel starts it again.
+
+    A tabagent serve is a process of its own, which Ctrl-C ends where it runs.
+    """
     with session(as_json=json_output) as terminal:
         status = ask_if_running(terminal, "status")
         if status is not None:
             _end(status["pid"])
+        settings = terminal.settings
+        http = f"{settings.http_host}:{settings.http_port}" if answers(settings) else None
         if terminal.as_json:
-            terminal.json({"stopped": status is not None, "pid": status["pid"] if status else None})
-        else:
-            terminal.say("TabAgent has ended." if status else "TabAgent was not running.")
+            terminal.json({"stopped": status is not None, "pid": status["pid"] if status else None, "http": http})
+            return
+        terminal.say("TabAgent has ended." if status else "TabAgent was not running.")
+        if http:
+            terminal.note(f"HTTP is still served at {http}: Ctrl-C ends tabagent serve, where it runs.", style="yellow")
 
 
 def _end(pid: int) -> None:

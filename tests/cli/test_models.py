@@ -117,8 +117,22 @@ def test_stop_ends_the_broker_and_its_workers(cli: Cli) -> None:
     cli.ok("load", MODEL)
     pid = cli.json("ps")["pid"]
     assert pid in brokers(cli)
-    assert cli.json("stop") == {"stopped": True, "pid": pid}
+    assert cli.json("stop") == {"stopped": True, "pid": pid, "http": None}
     eventually(lambda: brokers(cli) == [])
+
+
+def test_stop_tells_of_a_server_that_goes_on(cli: Cli) -> None:
+    with cli.start("serve", "--port", "0", "--json") as serving:
+        try:
+            assert serving.stdout is not None
+            address = json.loads(serving.stdout.readline())["url"].removeprefix("http://")
+            environ = {"TABAGENT_HTTP_PORT": address.rsplit(":", 1)[1]}
+            done = cli("stop", **environ)
+            assert done.stdout == "TabAgent was not running.\n"
+            assert f"HTTP is still served at {address}: Ctrl-C" in done.stderr
+            assert cli.json("stop", **environ)["http"] == address
+        finally:
+            serving.terminate()
 
 
 def brokers(cli: Cli) -> list[int]:

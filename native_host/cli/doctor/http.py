@@ -24,7 +24,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     token = token_path(settings)
     if token.exists() and stat.S_IMODE(token.stat().st_mode) & 0o077:
         yield _open(token, ours=not settings.http_token_file)
-    if _answers(settings):
+    if answers(settings):
         if token.exists():
             yield Finding(_CHECK, Severity.OK, f"it answers at {where}; the token is in {token}")
         else:
@@ -49,7 +49,8 @@ def _open(token: Path, *, ours: bool) -> Finding:
     return Finding(_CHECK, Severity.PROBLEM, message, remedy, CLOSE_TOKEN)
 
 
-def _answers(settings: Settings) -> bool:
+def answers(settings: Settings) -> bool:
+    """Whether HTTP is served where the settings have it."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104
     connection = HTTPConnection(host, settings.http_port, timeout=LIMIT_S)
     try:
