@@ -290,6 +290,15 @@ def test_a_prompt_that_does_not_fit(client: openai.OpenAI) -> None:
     cut = client.chat.completions.create(messages=[CAPITAL[0], *long], extra_body={"truncation": "auto"}, **GREEDY)
     assert "Paris" in str(cut.choices[0].message.content)
     assert cut.truncated_messages == 2  # type: ignore[attr-defined]
+    *_, finish, usage = client.chat.completions.create(
+        messages=[CAPITAL[0], *long],
+        extra_body={"truncation": "auto"},
+        stream=True,
+        stream_options={"include_usage": True},
+        **GREEDY,
+    )
+    assert finish.choices[0].finish_reason == "stop"
+    assert finish.truncated_messages == usage.truncated_messages == 2  # type: ignore[attr-defined]
     alone: Any = [{"role": "user", "content": "word " * 9000}]
     with pytest.raises(openai.BadRequestError):
         client.chat.completions.create(messages=alone, extra_body={"truncation": "auto"}, **GREEDY)

@@ -74,15 +74,13 @@ def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
 
 def completion(results: list[dict[str, Any]]) -> dict[str, Any]:
     """The protocol's results as one answer of OpenAI's."""
-    answer = {
+    return {
         **_head("chat.completion", results[0]["model"]),
         "choices": [_choice(index, result) for index, result in enumerate(results)],
         "usage": usage_of(results),
         "timings": results[0]["timings"],
+        **_cut(results[0]),
     }
-    if cut := results[0].get("truncated_messages"):
-        answer["truncated_messages"] = cut
-    return answer
 
 
 async def _stream(service: Service, body: ChatCompletionBody, requests: list[dict[str, Any]]) -> AsyncGenerator[bytes]:
@@ -91,9 +89,11 @@ async def _stream(service: Service, body: ChatCompletionBody, requests: list[dic
     begun: set[int] = set()
     results: list[dict[str, Any]] = []
 
-    def chunk(index: int, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None) -> bytes:
+    def chunk(
+        index: int, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None, **more: Any
+    ) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        return sse({**head, "choices": [choice], **({"usage": None} if wants_usage else {})})
+        return sse({**head, "choices": [choice], **({"usage": None} if wants_usage else {}), **more})
 
     async with aclosing(choices.events(service, "chat", requests)) as events:
         async for index, event in events:
@@ -106,9 +106,9 @@ async def _stream(service: Service, body: ChatCompletionBody, requests: list[dic
                 yield chunk(index, _delta(event), _logprobs(event.get("logprobs")))
             else:
                 results.append(event["result"])
-                yield chunk(index, {}, finish_reason=event["result"]["finish_reason"])
+                yield chunk(index, {}, finish_reason=event["result"]["finish_reason"], **_cut(event["result"]))
     if wants_usage:
-        yield sse({**head, "choices": [], "usage": usage_of(results)})
+        yield sse({**head, "choices": [], "usage": usage_of(results), **_cut(results[0])})
     yield sse("[DONE]")
 
 
@@ -130,6 +130,11 @@ def _choice(index: int, result: dict[str, Any]) -> dict[str, Any]:
         message["tool_calls"] = calls
     logprobs = _logprobs(result["logprobs"])
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": result["finish_reason"]}
+
+
+def _cut(result: dict[str, Any]) -> dict[str, int]:
+    """How many messages were left out, where some were."""
+    return {"truncated_messages": cut} if (cut := result.get("truncated_messages")) else {}
 
 
 def _delta(event: dict[str, Any]) -> dict[str, Any]:
