@@ -6,10 +6,13 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from native_host.protocol.messages.validation import parse_request
 from native_host.transports.http.anthropic import messages as anthropic_messages
 from native_host.transports.http.anthropic import shapes as anthropic_shapes
 from native_host.transports.http.anthropic import translate as anthropic
+from native_host.transports.http.failures import Failure
 from native_host.transports.http.ollama import answers as ollama_answers
 from native_host.transports.http.ollama import shapes as ollama_shapes
 from native_host.transports.http.ollama import translate as ollama
@@ -18,6 +21,7 @@ from native_host.transports.http.openai.chat_shapes import ChatCompletionBody
 from native_host.transports.http.openai.responses_in import request_of
 from native_host.transports.http.openai.responses_out import Answer
 from native_host.transports.http.openai.responses_shapes import ResponseBody
+from native_host.transports.http.sampling import seconds
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
 URL = f"data:image/png;base64,{PNG}"
@@ -138,3 +142,24 @@ def test_ollamas_message() -> None:
     message = ollama_answers._said(RESULT)["message"]
     assert message["thinking"] == "Hm."
     assert message["tool_calls"][0]["function"] == {"name": "look", "arguments": {"at": "sky"}}
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        *((None, None), (0, 0), (-1, -1), (-5.0, -1), (90, 90), ("90", 90), ("1.5", 1.5), ("0", 0), (" 10m ", 600)),
+        *(("5m0s", 300), ("1h30m", 5400), ("1.5h", 5400), ("300ms", 0.3), ("+2s", 2), (".5s", 0.5), ("1.s", 1)),
+        *(("1h2m3s4ms5us6µs7ns", 3723.004011007), ("-1", -1), ("-1m", -1), ("-1m30s", -1), ("-0s", 0)),
+    ],
+)
+def test_durations(told: Any, meant: float | None) -> None:
+    assert seconds(told) == (meant if meant is None else pytest.approx(meant))
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", " ", "soon", "m", "5 m", "5m 3s", "5m3", "1h-3m", "--1", "1e3", "٣s", "5x", ".", "9" * 400, "1s" * 50_000],
+)
+def test_what_is_no_duration(told: str) -> None:
+    with pytest.raises(Failure, match="duration"):
+        seconds(told)

@@ -15,8 +15,11 @@ from native_host.protocol.messages.base import Message
 from native_host.transports.http.failures import Failure
 
 MAX_SEED = 2**32 - 1
-_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+MAX_DURATION_CHARACTERS = 64
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
+_PART = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h)")
+_DURATION = re.compile(rf"([+-]?)(?:({_NUMBER})|((?:{_PART.pattern})+))", re.ASCII)
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Sampling(Message):
@@ -30,7 +33,8 @@ class Sampling(Message):
     seed: int | None = None
     engine: str | None = Field(default=None, description="`auto`, `fallback`, or an engine's name.")
     keep_alive: float | str | None = Field(
-        default=None, description="How long the model stays loaded: seconds, or `10m`; 0: not at all; -1: for ever."
+        default=None,
+        description="How long the model stays loaded: seconds, or `10m`, `1h30m`; 0: not at all; -1: for ever.",
     )
     context_length: int | None = Field(default=None, description="Tokens, where this request loads the model.")
 
@@ -52,17 +56,18 @@ def options_of(body: Sampling, **more: Any) -> dict[str, Any]:
 
 
 def seconds(keep_alive: float | str | None) -> float | None:
-    """A duration in seconds; whatever is below 0 is for ever.
+    """A duration in seconds, from a number or Go's form (``1h30m``, ``300ms``); whatever is below 0 is for ever.
 
     Raises:
         Failure: it is none.
     """
     if keep_alive is None or not isinstance(keep_alive, str):
         value = keep_alive
-    elif found := _DURATION.fullmatch(keep_alive.strip()):
-        value = float(found[1]) * _SECONDS[found[2]]
+    elif len(keep_alive) <= MAX_DURATION_CHARACTERS and (found := _DURATION.fullmatch(keep_alive.strip())):
+        parts = _PART.findall(found[3] or "") or [(found[2], "s")]
+        value = sum(float(number) * _SECONDS[unit] for number, unit in parts) * (-1 if found[1] == "-" else 1)
     else:
-        raise bad_param("keep_alive", f"{keep_alive[:40]!r} is no duration, such as 10m or 300")
+        raise bad_param("keep_alive", f"{keep_alive[:40]!r} is no duration, such as 10m, 1h30m or 300")
     return -1.0 if value is not None and value < 0 else value
 
 
