@@ -62,6 +62,13 @@ def test_generate(client: ollama.Client) -> None:
     assert "five" not in stopped.response
 
 
+def test_numbers_below_zero(client: ollama.Client) -> None:
+    unlimited: Any = {"temperature": 0, "num_predict": -1, "stop": ["five"]}
+    assert client.generate(MODEL, "One, two, three,", raw=True, options=unlimited).done_reason == "stop"
+    random: Any = {"temperature": 1.5, "num_predict": 12, "seed": -1}
+    assert len({client.generate(MODEL, "Say something.", options=random).response for _ in range(4)}) > 1
+
+
 def test_formats(client: ollama.Client) -> None:
     schema = random_schema(1)
     answer = client.chat(MODEL, CAPITAL, format=schema, options={"temperature": 0, "num_predict": 256})

@@ -21,6 +21,9 @@ MAX_LOGPROBS = 200_000
 
 FOR_EVER = -1.0
 
+MAX_TOKENS = 1_000_000
+"""Of an answer; its context ends it sooner."""
+
 
 def _seconds_or_for_ever(seconds: float) -> float:
     if seconds < 0 and seconds != FOR_EVER:
@@ -78,7 +81,7 @@ class Grammar(Message):
 class GenerateOptions(LoadOptions):
     """How an answer is sampled, and how the model is loaded if it is not yet."""
 
-    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] = 1024
     temperature: Annotated[float, Field(ge=0, le=10)] = 0.8
     top_k: Annotated[int, Field(ge=0, le=1_000_000)] = 40
     top_p: Annotated[float, Field(ge=0, le=1)] = 0.95

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+from native_host.protocol.messages.requests import MAX_TOKENS
 from native_host.transports.http.ollama.names import name_of, nanoseconds, now
 from native_host.transports.http.ollama.shapes import Answering, ChatBody, GenerateBody, Options, Turn
 from native_host.transports.http.sampling import bad_param, options_of, refuse, seconds, stops
@@ -75,11 +76,12 @@ def _common(body: Answering) -> dict[str, Any]:
     refuse(given, "frequency_penalty", "presence_penalty")
     options = options_of(
         given,
-        max_tokens=given.num_predict if given.num_predict is None or given.num_predict >= 0 else None,
+        max_tokens=MAX_TOKENS if given.num_predict is not None and given.num_predict < 0 else given.num_predict,
         stop=stops(given.stop),
         response_format=_format(body),
         logprobs=body.logprobs,
         top_logprobs=body.top_logprobs,
+        **({"seed": None} if given.seed is not None and given.seed < 0 else {}),
         **({"context_length": given.num_ctx} if given.num_ctx is not None else {}),
         **({"keep_alive": seconds(body.keep_alive)} if body.keep_alive is not None else {}),
     )
