@@ -147,10 +147,14 @@ def test_ollamas_message() -> None:
 def test_ollamas_numbers_below_zero() -> None:
     """No limit but the context, and a seed of its own each time."""
     turns: Any = [{"role": "user", "content": "x"}]
-    for limit, seed, wanted in ((-1, -1, (1_000_000, None)), (-2, -7, (1_000_000, None)), (5, 0, (5, 0))):
-        body = ollama_shapes.ChatBody.model_validate(
-            {"model": "m", "messages": turns, "options": {"num_predict": limit, "seed": seed}}
-        )
+    probabilities = {"logprobs": True, "top_logprobs": 4}  # of which the protocol takes fewer
+    for limit, seed, more, wanted in (
+        (-1, -1, {}, (1_000_000, None)),
+        (-2, -7, probabilities, (40_000, None)),
+        (5, 0, probabilities, (5, 0)),
+    ):
+        options = {"num_predict": limit, "seed": seed}
+        body = ollama_shapes.ChatBody.model_validate({"model": "m", "messages": turns, "options": options, **more})
         request: Any = parse_request({"id": 1, "action": "chat", **ollama.chat_of(body)})
         assert (request.options.max_tokens, request.options.seed) == wanted
 

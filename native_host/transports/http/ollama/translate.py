@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from native_host.protocol.messages.requests import MAX_TOKENS
+from native_host.protocol.messages.requests import MAX_LOGPROBS, MAX_TOKENS
 from native_host.transports.http.ollama.names import name_of, nanoseconds, now
 from native_host.transports.http.ollama.shapes import Answering, ChatBody, GenerateBody, Options, Turn
 from native_host.transports.http.sampling import bad_param, options_of, refuse, seconds, stops
@@ -76,7 +76,7 @@ def _common(body: Answering) -> dict[str, Any]:
     refuse(given, "frequency_penalty", "presence_penalty")
     options = options_of(
         given,
-        max_tokens=MAX_TOKENS if given.num_predict is not None and given.num_predict < 0 else given.num_predict,
+        max_tokens=_unlimited(body) if given.num_predict is not None and given.num_predict < 0 else given.num_predict,
         stop=stops(given.stop),
         response_format=_format(body),
         logprobs=body.logprobs,
@@ -91,6 +91,11 @@ def _common(body: Answering) -> dict[str, Any]:
     if body.think is not None:
         fields["thinking"] = bool(body.think)
     return fields
+
+
+def _unlimited(body: Answering) -> int:
+    """As many tokens as the protocol takes."""
+    return MAX_LOGPROBS // (max(0, body.top_logprobs or 0) + 1) if body.logprobs else MAX_TOKENS
 
 
 def _format(body: Answering) -> dict[str, Any] | None:
