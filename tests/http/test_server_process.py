@@ -123,6 +123,12 @@ def test_with_both_it_is_served_by_address_but_not_by_name(tabagent: Installatio
             assert http.client.get(url, headers={"Host": host}).status_code == status
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="loopback is 127.0.0.1 alone")
+def test_another_loopback_address_answers_by_its_name(tabagent: Installation) -> None:
+    with HttpProcess(tabagent, http_host="127.0.0.2") as http:
+        assert http.client.get("/healthz").status_code == 200
+
+
 def test_a_port_that_is_taken_is_an_error_of_its_own(tabagent: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -48,11 +48,9 @@ class Access:
         Raises:
             AccessError: the token's file cannot be used.
         """
-        hosts = {"127.0.0.1", "localhost", "[::1]"}
-        any_address = False
-        if not is_loopback(settings.http_host):
-            any_address = settings.http_host in ("0.0.0.0", "::")  # noqa: S104  # what the user asked for
-            hosts.add(_as_host(settings.http_host))
+        ours = _as_host(settings.http_host)
+        hosts = {"127.0.0.1", "localhost", "[::1]", ours}
+        any_address = ours in ("0.0.0.0", "[::]")  # noqa: S104  # what the user asked for
         ids = extensions()
         origins = {f"chrome-extension://{it}" for it in (*ids.chromium, *settings.extension_ids) if it.isalnum()}
         origins.update(settings.http_origins)
@@ -131,6 +129,11 @@ def _make_token(path: Path) -> None:
 
 
 def _as_host(address: str) -> str:
+    """As clients write it in a Host header: IPv6 in its shortest form."""
+    try:
+        address = str(ipaddress.ip_address(address))
+    except ValueError:
+        pass
     return f"[{address.lower()}]" if ":" in address else address.lower()
 
 
