@@ -12,7 +12,7 @@ from typing import Any
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?")
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:*\[\]]+)(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:*\[\]]+)(:[0-9]{1,5})?", re.IGNORECASE)
 _NAMED = ("Mapping[str, str]", "Secrets")
 """Types whose values are never told: a key may stand in one, in ``servers`` by mistake."""
 _SERVER_NAME = re.compile(r"(?!ollama$|lm-studio$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -103,6 +103,7 @@ def test_a_file_with_a_value_of_each_type(tmp_path: Path) -> None:
         ("http_port = true", {}, "a whole number"),
         ("http = 1", {}, "true or false"),
         ("http_port = 65536", {}, "at most 65535"),
+        ("http_max_body_mb = 17", {}, "at most 16"),
         ("parallel = 0", {}, "at least 1"),
         ("keep_alive_s = nan", {}, "finite"),
         ("", {"TABAGENT_KEEP_ALIVE_S": "inf"}, "TABAGENT_KEEP_ALIVE_S must be a finite"),

@@ -129,6 +129,19 @@ def test_another_loopback_address_answers_by_its_name(tabagent: Installation) ->
         assert http.client.get("/healthz").status_code == 200
 
 
+def test_an_origin_is_meant_as_browsers_write_it(tabagent: Installation) -> None:
+    given = "HTTPS://Allowed.Example:443,http://other.example:80,https://third.example:80"
+    with HttpProcess(tabagent, http_origins=given) as http:
+        for origin, status in {
+            "https://allowed.example": 200,
+            "http://other.example": 200,
+            "https://third.example:80": 200,
+            "https://third.example": 403,
+            "http://allowed.example": 403,
+        }.items():
+            assert http.client.get("/healthz", headers={"Origin": origin}).status_code == status
+
+
 def test_a_port_that_is_taken_is_an_error_of_its_own(tabagent: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

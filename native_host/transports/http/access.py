@@ -20,6 +20,7 @@ from native_host.settings import Settings
 
 TOKEN_FILE = "http-token"  # noqa: S105  # a file's name
 MIN_TOKEN_CHARACTERS = 16
+_PORTS = {"http": ":80", "https": ":443"}
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -53,7 +54,7 @@ class Access:
         any_address = ours in ("0.0.0.0", "[::]")  # noqa: S104  # what the user asked for
         ids = extensions()
         origins = {f"chrome-extension://{it}" for it in (*ids.chromium, *settings.extension_ids) if it.isalnum()}
-        origins.update(settings.http_origins)
+        origins.update(map(_as_origin, settings.http_origins))
         return cls(port, frozenset(hosts), frozenset(origins), read_token(settings), any_address)
 
     def takes_host(self, value: str) -> bool:
@@ -135,6 +136,13 @@ def _as_host(address: str) -> str:
     except ValueError:
         pass
     return f"[{address.lower()}]" if ":" in address else address.lower()
+
+
+def _as_origin(address: str) -> str:
+    """As browsers write it in an Origin header: in lower case, without the port of its scheme."""
+    origin = address.lower()
+    scheme = origin.partition(":")[0]
+    return origin.removesuffix(_PORTS.get(scheme, ""))
 
 
 def _is_address(host: str) -> bool:
