@@ -32,7 +32,8 @@ def test_models(client: ollama.Client) -> None:
     shown = client.show(MODEL)
     assert shown.details is not None
     assert shown.details.family == "llama"
-    assert shown.capabilities == ["completion"]
+    assert shown.capabilities == ["completion", "tools"]
+    assert client.show("minilm").capabilities == ["embedding"]
     client.generate(MODEL)
     assert [it.context_length for it in client.ps().models if it.model == MODEL] == [8192]
 

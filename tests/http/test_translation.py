@@ -14,6 +14,7 @@ from native_host.transports.http.anthropic import shapes as anthropic_shapes
 from native_host.transports.http.anthropic import translate as anthropic
 from native_host.transports.http.failures import Failure
 from native_host.transports.http.ollama import answers as ollama_answers
+from native_host.transports.http.ollama import models as ollama_models
 from native_host.transports.http.ollama import shapes as ollama_shapes
 from native_host.transports.http.ollama import translate as ollama
 from native_host.transports.http.openai import chat
@@ -142,6 +143,25 @@ def test_ollamas_message() -> None:
     message = ollama_answers._said(RESULT)["message"]
     assert message["thinking"] == "Hm."
     assert message["tool_calls"][0]["function"] == {"name": "look", "arguments": {"at": "sky"}}
+
+
+@pytest.mark.parametrize(
+    ("task", "template", "engine", "able"),
+    [
+        ("text-generation", True, "one", ["completion", "tools"]),
+        ("text-generation", False, "one", ["completion"]),
+        ("text-generation", True, "other", ["completion"]),
+        ("image-text-to-text", True, "one", ["completion", "tools", "vision"]),
+        ("feature-extraction", True, "one", ["embedding"]),
+        (None, True, None, ["completion"]),
+    ],
+)
+def test_what_ollamas_clients_are_told_of_a_model(
+    task: str | None, template: bool, engine: str | None, able: list[str]
+) -> None:
+    engines: Any = [{"name": "one", "capabilities": ["seed", "tools"]}, {"name": "other", "capabilities": ["seed"]}]
+    place = {"Python": {"engine": engine, "reason": "", "obstacles": []}} if engine else None
+    assert ollama_models._capabilities({"task": task, "chat_template": template, "backend": place}, engines) == able
 
 
 def test_ollamas_numbers_below_zero() -> None:

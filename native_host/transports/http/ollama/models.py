@@ -44,7 +44,8 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/api/show", summary="What a model is.")
     async def show(body: NamedBody) -> dict[str, Any]:
-        return _shown(await service.result("detect_model", {"model": named(body)}))
+        model = await service.result("detect_model", {"model": named(body)})
+        return _shown(model, (await service.result("hello"))["engines"])
 
     @router.delete("/api/delete", summary="Remove a model from the disk.")
     async def delete(body: NamedBody) -> dict[str, str]:
@@ -84,14 +85,13 @@ def _running(model: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(model: dict[str, Any]) -> dict[str, Any]:
+def _shown(model: dict[str, Any], engines: list[dict[str, Any]]) -> dict[str, Any]:
     architecture = model["architecture"] or "unknown"
     told = {
         "general.architecture": architecture,
         "general.parameter_count": model["parameters"],
         f"{architecture}.context_length": model["context_length"],
     }
-    embeds = model["task"] in ("feature-extraction", "sentence-similarity")
     return {
         "license": model["license"] or "",
         "modelfile": "",
@@ -100,8 +100,18 @@ def _shown(model: dict[str, Any]) -> dict[str, Any]:
         "modified_at": _EPOCH,
         "details": _details(model["model_type"], architecture, model["quantisation"], model["parameters"]),
         "model_info": {name: value for name, value in told.items() if value is not None},
-        "capabilities": ["embedding"] if embeds else ["completion"],
+        "capabilities": _capabilities(model, engines),
     }
+
+
+def _capabilities(model: dict[str, Any], engines: list[dict[str, Any]]) -> list[str]:
+    """In Ollama's words: of the model, and of the engine that comes first for it. Who thinks is known nowhere."""
+    if model["task"] in ("feature-extraction", "sentence-similarity"):
+        return ["embedding"]
+    first = {place["engine"] for place in (model["backend"] or {}).values()}
+    able = {capability for it in engines if it["name"] in first for capability in it["capabilities"]}
+    told = {"tools": model["chat_template"] and "tools" in able, "vision": model["task"] == "image-text-to-text"}
+    return ["completion", *(name for name, has in told.items() if has)]
 
 
 def _details(form: str, family: str | None, quantisation: str | None, parameters: int | None) -> dict[str, Any]:
