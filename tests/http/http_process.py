@@ -70,6 +70,10 @@ class HttpProcess:
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.token}\r\n"
         return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
+    def active_requests(self) -> int:
+        """How many the workers are answering."""
+        return sum(it["active_requests"] for it in self.client.get("/tabagent/v1/status").json()["models"])
+
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:

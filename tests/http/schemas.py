@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
+
+SCHEMAS = int(os.environ.get("TABAGENT_TEST_SCHEMAS", "20"))
+"""How many of them each dialect is tried with."""
 
 
 def random_schema(seed: int) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from tests.http.http_process import HttpProcess
-from tests.support import MODEL
+from tests.http.schemas import SCHEMAS, random_schema
+from tests.support import MODEL, eventually
 
 SYSTEM = "You answer questions in full sentences."
 CAPITAL: Any = [{"role": "user", "content": "What is the capital of France?"}]
@@ -82,10 +83,30 @@ def test_a_tool_is_called_and_answered(client: anthropic.Anthropic) -> None:
         assert after.content[0].type == "text"
 
 
-def test_an_answer_matches_its_schema(client: anthropic.Anthropic) -> None:
-    form: Any = {"format": {"type": "json_schema", "schema": WEATHER["input_schema"]}}
-    answer = client.messages.create(messages=CAPITAL, output_config=form, **ASK)
-    jsonschema.validate(json.loads(answer.content[0].text), WEATHER["input_schema"])  # type: ignore[union-attr]
+@pytest.mark.parametrize("seed", range(SCHEMAS))
+def test_an_answer_matches_its_schema(client: anthropic.Anthropic, seed: int) -> None:
+    schema = random_schema(seed)
+    form: Any = {"format": {"type": "json_schema", "schema": schema}}
+    options: Any = {"max_tokens": 512, "extra_body": {"temperature": 1, "seed": seed}}
+    answer = client.messages.create(messages=CAPITAL, output_config=form, **{**ASK, **options})
+    assert answer.stop_reason == "end_turn"
+    jsonschema.validate(json.loads(answer.content[0].text), schema)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_leaving_stops_the_answer(real: HttpProcess, stream: bool) -> None:
+    story: Any = [{"role": "user", "content": "Write a very long story."}]
+    ask: Any = {**ASK, "messages": story, "max_tokens": 6000, "extra_body": {"temperature": 0.8}}
+    limit = 60 if stream else 1
+    with anthropic.Anthropic(base_url=real.address, api_key=real.token, max_retries=0, timeout=limit) as client:
+        if stream:
+            with client.messages.stream(**ask) as events:
+                assert next(iter(events)).type == "message_start"
+                assert real.active_requests() == 1
+        else:
+            with pytest.raises(anthropic.APITimeoutError):
+                client.messages.create(**ask)
+    eventually(lambda: real.active_requests() == 0, timeout_s=5)
 
 
 def test_errors(client: anthropic.Anthropic, real: HttpProcess) -> None:

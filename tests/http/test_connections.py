@@ -43,10 +43,6 @@ def _answering(content: bytes) -> Iterator[tuple[Guarded, socket.socket]]:
         it.close()
 
 
-def active(http: HttpProcess) -> int:
-    return sum(it["active_requests"] for it in http.client.get(f"{PREFIX}/status").json()["models"])
-
-
 def sockets(pid: int) -> int:
     return sum(os.readlink(it).startswith("socket:") for it in Path(f"/proc/{pid}/fd").iterdir())
 
@@ -75,7 +71,7 @@ def test_an_answer_that_nobody_reads_is_let_go(
             connection.connect(("127.0.0.1", http.port))
             connection.sendall(http.raw("POST", path, body))
             eventually(lambda: "chaos was cancelled" in tabagent.log(), timeout_s=30)
-            eventually(lambda: active(http) == 0)
+            eventually(lambda: http.active_requests() == 0)
             eventually(lambda: sockets(http.process.pid) <= before)
             assert http.post(f"{PREFIX}/generate", prompt='{"tokens": 1}', **model).status_code == 200
         assert "Traceback" not in http.stderr

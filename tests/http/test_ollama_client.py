@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import jsonschema
 import ollama
 import pytest
 
 from tests.http.http_process import HttpProcess
-from tests.http.schemas import random_schema
-from tests.support import MODEL
+from tests.http.schemas import SCHEMAS, random_schema
+from tests.support import MODEL, eventually
 
 CAPITAL: Any = [
     {"role": "system", "content": "You answer questions in full sentences."},
@@ -70,10 +71,31 @@ def test_numbers_below_zero(client: ollama.Client) -> None:
     assert len({client.generate(MODEL, "Say something.", options=random).response for _ in range(4)}) > 1
 
 
-def test_formats(client: ollama.Client) -> None:
-    schema = random_schema(1)
-    answer = client.chat(MODEL, CAPITAL, format=schema, options={"temperature": 0, "num_predict": 256})
+@pytest.mark.parametrize("seed", range(SCHEMAS))
+def test_an_answer_matches_its_schema(client: ollama.Client, seed: int) -> None:
+    schema = random_schema(seed)
+    answer = client.chat(MODEL, CAPITAL, format=schema, options={"temperature": 1, "seed": seed, "num_predict": 512})
+    assert answer.done_reason == "stop"
     jsonschema.validate(json.loads(str(answer.message.content)), schema)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_leaving_stops_the_answer(real: HttpProcess, stream: bool) -> None:
+    endless: Any = {"temperature": 0.8, "num_predict": -1}
+    story = [{"role": "user", "content": "Write a very long story."}]
+    with ollama.Client(real.address, headers=real.headers, timeout=60 if stream else 1) as client:
+        if stream:
+            pieces = client.chat(MODEL, story, options=endless, stream=True)
+            assert not next(iter(pieces)).done
+            assert real.active_requests() == 1
+            pieces.close()  # type: ignore[attr-defined]  # it is a generator
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                client.chat(MODEL, story, options=endless)
+    eventually(lambda: real.active_requests() == 0, timeout_s=5)
+
+
+def test_any_object(client: ollama.Client) -> None:
     anything = client.generate(MODEL, "A JSON object, please.", format="json", options=GREEDY)
     assert anything.response.startswith("{")
 

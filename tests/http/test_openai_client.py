@@ -17,10 +17,9 @@ import openai
 import pytest
 
 from tests.http.http_process import HttpProcess
-from tests.http.schemas import random_schema
+from tests.http.schemas import SCHEMAS, random_schema
 from tests.support import MODEL, Installation, eventually
 
-SCHEMAS = int(os.environ.get("TABAGENT_TEST_SCHEMAS", "20"))
 CAPITAL: Any = [
     {"role": "system", "content": "You answer questions in full sentences."},
     {"role": "user", "content": "What is the capital of France?"},
