@@ -22,7 +22,8 @@ impl Vocab {
         // SAFETY: `raw` is valid by contract.
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
         let mut vocab = Self { raw, length, longest_piece: 1, unforgeable: Vec::new() };
-        vocab.unforgeable = vocab.special_tokens();
+        // The unknown token is what some tokenizers write for characters that they do not know.
+        vocab.unforgeable = vocab.with_attribute(sys::LLAMA_TOKEN_ATTR_CONTROL | sys::LLAMA_TOKEN_ATTR_USER_DEFINED);
         vocab.unforgeable.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
         vocab.longest_piece =
             (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
