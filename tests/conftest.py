@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 
 from tabagent_harness import HostProcess
 from tests.support import Installation
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever runs this in the background ignores Ctrl-C; the programs under test inherit that, and must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ impl Vocab {
         // SAFETY: `raw` is valid by contract.
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
         let mut vocab = Self { raw, length, longest_piece: 1, unforgeable: Vec::new() };
-        // The unknown token is what some tokenizers write for characters that they do not know.
-        vocab.unforgeable = vocab.with_attribute(sys::LLAMA_TOKEN_ATTR_CONTROL | sys::LLAMA_TOKEN_ATTR_USER_DEFINED);
+        vocab.unforgeable = vocab.special_tokens();
         vocab.unforgeable.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
         vocab.longest_piece =
             (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
@@ -45,9 +44,13 @@ impl Vocab {
         if parse_special || !self.tokenize_raw(text, false, false)?.iter().any(is_forged) {
             return self.tokenize_raw(text, add_special, parse_special);
         }
+        let parts = forgery::cut(text, self.unforgeable.iter().map(|(text, _)| text.as_str()));
+        if parts == [text] {
+            return self.tokenize_raw(text, add_special, false); // it is what unknown characters become
+        }
         let mut tokens: Vec<Token> = Vec::new();
         tokens.extend(self.bos().filter(|_| add_special && self.adds_bos()));
-        for part in forgery::cut(text, self.unforgeable.iter().map(|(text, _)| text.as_str())) {
+        for part in parts {
             tokens.extend(self.tokenize_raw(&part, false, false)?);
         }
         tokens.extend(self.eos().filter(|_| add_special && self.adds_eos()));
