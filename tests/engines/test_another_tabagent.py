@@ -89,7 +89,8 @@ def test_embeddings(host: HostProcess) -> None:
 
 
 def test_a_cancel_reaches_it(host: HostProcess, serving: HttpProcess) -> None:
-    request = host.send("chat", model=MODEL, messages=CAPITAL, options={"max_tokens": 5000, "temperature": 1.5})
+    story = [{"role": "user", "content": "Write a very long story."}]
+    request = host.send("chat", model=MODEL, messages=story, options={"max_tokens": 5000, "temperature": 0})
     events = host.events(request)
     next(event for event in events if event["event"] == "token")
 
