@@ -24,8 +24,13 @@ class EngineByTask:
     ) -> ModelInfo:
         """Have ``loader`` load what is at ``path``; ``weights`` are the files that it reads."""
         with ResidentProgress(sum(file.stat().st_size for file in weights), progress):
-            self._loaded = loader(path, request)
-        info: ModelInfo = self._loaded.info()
+            loaded = loader(path, request)
+        return self._serve(loaded)
+
+    def _serve(self, loaded: Any) -> ModelInfo:
+        """Be what was loaded."""
+        self._loaded = loaded
+        info: ModelInfo = loaded.info()
         return info
 
     def close(self) -> None:

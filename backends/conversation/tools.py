@@ -140,7 +140,12 @@ def parse_call(text: str, form: ToolFormat, names: frozenset[str]) -> ToolCall |
         return None
     if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         return None
-    return ToolCall(f"call_{secrets.token_hex(12)}", name, json.dumps(arguments, ensure_ascii=False))
+    return ToolCall(new_call_id(), name, json.dumps(arguments, ensure_ascii=False))
+
+
+def new_call_id() -> str:
+    """The id of a call to which nobody gave one."""
+    return f"call_{secrets.token_hex(12)}"
 
 
 def is_json(text: str) -> bool:

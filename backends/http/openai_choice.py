@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
 from backends.contract import TokenLogprob, ToolCall
+from backends.conversation.tools import new_call_id
 from backends.text.stream import Piece
 
 _THOUGHTS = ("reasoning_content", "reasoning")
@@ -49,8 +49,7 @@ class CallParts:
         """The calls, once all parts have come."""
         calls = (call for call in self._calls if "name" in call)
         return tuple(
-            ToolCall(call.get("id") or f"call_{secrets.token_hex(12)}", call["name"], call.get("arguments") or "{}")
-            for call in calls
+            ToolCall(call.get("id") or new_call_id(), call["name"], call.get("arguments") or "{}") for call in calls
         )
 
     def _call(self, index: int, name: Any) -> dict[str, str]:

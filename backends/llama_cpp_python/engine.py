@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Any
 
+from backends.by_task import EngineByTask
 from backends.contract import TEXT_ACTIONS, EngineError, LoadProgress, LoadRequest, ModelInfo
 from backends.llama_cpp_python.cores import physical_cores
 from backends.llama_cpp_python.sequence import Compute, EvaluatedSequence
@@ -16,11 +16,8 @@ from backends.text.language_model import LanguageModel
 from backends.text.limits import LARGEST_DEFAULT_CONTEXT
 
 
-class LlamaCppPythonEngine:
-    """One GGUF model."""
-
-    def __init__(self) -> None:
-        self._loaded: Any = None
+class LlamaCppPythonEngine(EngineByTask):
+    """One GGUF model. Closing it ends the template's process; the weights go with the last stream."""
 
     def load(self, request: LoadRequest, progress: LoadProgress) -> ModelInfo:
         """Load it.
@@ -31,17 +28,7 @@ class LlamaCppPythonEngine:
         if "tabagent_model" in sys.modules:
             # The loader takes libraries of one name for one another, and these are of two versions.
             raise EngineError("load_failed", "The engine llama_cpp_python needs a process without tabagent_model.")
-        self._loaded = TextGeneration(request, progress)
-        info: ModelInfo = self._loaded.info()
-        return info
-
-    def close(self) -> None:
-        """End the template's process; the weights go with the last stream."""
-        if self._loaded is not None:
-            self._loaded.close()
-
-    def __getattr__(self, action: str) -> Any:
-        return getattr(self._loaded, action)
+        return self._serve(TextGeneration(request, progress))
 
 
 class TextGeneration(LanguageModel):

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from backends.contract import Conversation, Message, ToolCall
+from backends.conversation.tools import new_call_id
 from backends.text.stream import Piece
 
 
@@ -68,7 +68,7 @@ def _calls(found: Any) -> Iterator[ToolCall]:
         function = entry.get("function") if isinstance(entry, dict) else None
         if isinstance(function, dict) and isinstance(function.get("name"), str):
             arguments = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
-            yield ToolCall(f"call_{secrets.token_hex(12)}", function["name"], arguments)
+            yield ToolCall(new_call_id(), function["name"], arguments)
 
 
 def _text(value: Any) -> str:

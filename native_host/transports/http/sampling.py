@@ -71,6 +71,11 @@ def seconds(keep_alive: float | str | None) -> float | None:
     return -1.0 if value is not None and value < 0 else value
 
 
+def seed_of(options: dict[str, Any], index: int) -> dict[str, int]:
+    """The seed of one of several answers, where there is any."""
+    return {"seed": (options["seed"] + index) % MAX_SEED} if "seed" in options else {}
+
+
 def stops(stop: str | list[str] | None) -> list[str] | None:
     """Stop sequences; empty ones stop nothing."""
     if stop is None:

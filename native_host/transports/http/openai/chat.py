@@ -16,7 +16,7 @@ from native_host.transports.http import choices
 from native_host.transports.http.openai.chat_shapes import ChatCompletion, ChatCompletionBody
 from native_host.transports.http.openai.stream_errors import ending_in_errors
 from native_host.transports.http.openai.usage import usage_of
-from native_host.transports.http.sampling import MAX_SEED, options_of, refuse, stops
+from native_host.transports.http.sampling import options_of, refuse, seed_of, stops
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
@@ -67,7 +67,7 @@ def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
         logprobs=body.logprobs,
         top_logprobs=body.top_logprobs,
     )
-    seeds = [{"seed": (options["seed"] + it) % MAX_SEED} if "seed" in options else {} for it in range(count)]
+    seeds = [seed_of(options, it) for it in range(count)]
     given = {name: value for name, value in fields.items() if value is not None}
     return [{**given, "options": {**options, **seed}} for seed in seeds]
 

@@ -18,7 +18,7 @@ from native_host.transports.http import choices
 from native_host.transports.http.openai.chat_shapes import MAX_CHOICES, CompletionUsage, StreamOptions
 from native_host.transports.http.openai.stream_errors import ending_in_errors
 from native_host.transports.http.openai.usage import usage_of
-from native_host.transports.http.sampling import MAX_SEED, Sampling, bad_param, options_of, refuse, stops
+from native_host.transports.http.sampling import Sampling, bad_param, options_of, refuse, seed_of, stops
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
@@ -105,14 +105,10 @@ def _requests(body: CompletionBody) -> list[dict[str, Any]]:
     named = {"model": body.model, **({"engine": body.engine} if body.engine else {})}
     prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
     return [
-        {**named, "prompt": prompt, "options": {**options, **_seed(options, it)}}
+        {**named, "prompt": prompt, "options": {**options, **seed_of(options, it)}}
         for prompt in prompts
         for it in range(body.n or 1)
     ]
-
-
-def _seed(options: dict[str, Any], index: int) -> dict[str, int]:
-    return {"seed": (options["seed"] + index) % MAX_SEED} if "seed" in options else {}
 
 
 async def _stream(service: Service, body: CompletionBody, requests: list[dict[str, Any]]) -> AsyncGenerator[bytes]:
