@@ -4,7 +4,7 @@ use super::governor::Governor;
 use super::handle::Command;
 use super::placement::{Placement, Reuse, SlotView, place};
 use super::room::{IdleCache, make_room};
-use super::share::share_batch;
+use super::share::{Pending, share_batch};
 use crate::llama::{Batch, Context, Decoded, Token, Watch, WeightsModel};
 use cpu_time::ProcessTime;
 use generation::{Completion, Error, Result, Sequence, Waiting};
@@ -21,16 +21,19 @@ struct Slot {
     /// Those keys and values while they are out of the context
     parked: Option<Vec<u8>>,
     running: Option<Sequence>,
+    /// When what runs took its place, and when something last finished here, on a clock that only counts
+    admitted: u64,
     last_used: u64,
 }
 
 impl Slot {
-    /// Tokens left to compute; 0 when idle or when the caller does not read.
-    fn pending(&self) -> usize {
-        match &self.running {
+    /// What is left to compute; nothing when idle or when the caller does not read.
+    fn pending(&self) -> Pending {
+        let tokens = match &self.running {
             Some(sequence) if sequence.producer.has_room() => sequence.tokens.len() - self.cache.len(),
             _ => 0,
-        }
+        };
+        Pending { tokens, admitted: self.admitted }
     }
 }
 
@@ -104,7 +107,7 @@ impl Worker {
     }
 
     fn has_work(&self) -> bool {
-        self.slots.iter().any(|slot| slot.pending() > 0) || self.next_placement().is_some()
+        self.slots.iter().any(|slot| slot.pending().tokens > 0) || self.next_placement().is_some()
     }
 
     fn drop_cancelled(&mut self) {
@@ -135,6 +138,7 @@ impl Worker {
             }
             let sequence = Sequence::new(*waiting, self.capacity(), cached);
             self.slots[placement.slot].running = Some(sequence);
+            self.slots[placement.slot].admitted = self.tick();
         }
     }
 
@@ -167,6 +171,11 @@ impl Worker {
             if reuse == Reuse::Nothing && reserved == 0 { self.capacity() } else { waiting.reserve(self.capacity()) };
         let forget = make_room(self.capacity(), reserved, needed, &idle)?;
         Some((placement, forget))
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
     }
 
     fn capacity(&self) -> usize {
@@ -270,7 +279,7 @@ impl Worker {
 
     fn fill_batch(&mut self) -> Vec<Part> {
         self.batch.clear();
-        let pending: Vec<usize> = self.slots.iter().map(Slot::pending).collect();
+        let pending: Vec<Pending> = self.slots.iter().map(Slot::pending).collect();
         let shares = share_batch(self.context.params().batch as usize, &pending);
         let mut parts = Vec::new();
         for (slot, tokens) in shares.into_iter().enumerate().filter(|&(_, tokens)| tokens > 0) {
@@ -344,8 +353,7 @@ impl Worker {
 
     /// Ends what runs in a slot. Its cache stays for a prompt that begins the same way.
     fn finish(&mut self, slot: usize, outcome: Result<Completion>) {
-        self.clock += 1;
-        self.slots[slot].last_used = self.clock;
+        self.slots[slot].last_used = self.tick();
         if let Some(sequence) = self.slots[slot].running.take() {
             sequence.producer.finish(outcome);
         }
