@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
 
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_client import BrokerClient
+from native_host.transports.broker_link import UnsafeLocation
 from native_host.transports.http.access import Access, AccessError, token_path
 from native_host.transports.http.app import application
 from native_host.transports.http.guard import Guard
@@ -25,6 +28,7 @@ from native_host.transports.http.server import PortTaken, listen, server
 from native_host.transports.http.service import Service
 from native_host.transports.http.slots import Slots
 from native_host.transports.http_child import WITH_BROKER
+from native_host.transports.http_presence import present
 
 MIB = 1024 * 1024
 PREDECESSOR_S = 5.0
@@ -67,9 +71,21 @@ def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
     service = Service(BrokerClient(settings), Slots(settings.http_max_concurrent))
     app = Guard(application(service), access, max_body=settings.http_max_body_mb * MIB)
     address = f"[{host}]" if ":" in host else host
-    tell(f"http://{address}:{port}", token_path(settings))
-    asyncio.run(_run(server(app), listening))
+    with ExitStack() as stack:
+        try:
+            if WITH_BROKER not in sys.argv[1:]:
+                stack.enter_context(present(settings))
+        except (UnsafeLocation, OSError) as error:
+            sys.stderr.write(f"tabagent: {error}\n")
+            return 1
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn raises it once more when it has ended
+        tell(f"http://{address}:{port}", token_path(settings))
+        asyncio.run(_run(server(app), listening))
     return 0
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from native_host.cli.asking import ask, ask_if_running, follow
 from native_host.cli.completion import models as known_models
-from native_host.cli.doctor.http import answers
 from native_host.cli.options import (
     AllowPickle,
     ContextLength,
@@ -29,6 +31,8 @@ from native_host.cli.options import (
 from native_host.cli.terminal import session
 from native_host.cli.words import duration, size
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.settings import Settings
+from native_host.transports.http_presence import serving
 
 STOP_LIMIT_S = 15.0
 _HEADERS = ("NAME", "ENGINE", "STATE", "CONTEXT", "MEMORY", "REQUESTS", "UNLOADS IN")
@@ -103,37 +107,45 @@ def unload(
 
 
 def stop(json_output: Json = False) -> None:
-    """End the background process, and every model with it. The next command or panel starts it again.
-
-    A tabagent serve is a process of its own, which Ctrl-C ends where it runs.
-    """
+    """End the background process, every model with it, and every tabagent serve. The next command starts it again."""
     with session(as_json=json_output) as terminal:
+        settings = terminal.settings
+        http = serving(settings)
+        for pid in http:  # before the broker, which they would start again
+            _end(pid, partial(_serves, settings, pid))
         status = ask_if_running(terminal, "status")
         if status is not None:
-            _end(status["pid"])
-        settings = terminal.settings
-        http = f"{settings.http_host}:{settings.http_port}" if answers(settings) else None
+            _end(status["pid"], partial(_runs, status["pid"]))
         if terminal.as_json:
-            terminal.json({"stopped": status is not None, "pid": status["pid"] if status else None, "http": http})
+            broker = status["pid"] if status else None
+            terminal.json({"stopped": bool(status or http), "pid": broker, "http": http})
             return
-        terminal.say("TabAgent has ended." if status else "TabAgent was not running.")
-        if http:
-            terminal.note(f"HTTP is still served at {http}: Ctrl-C ends tabagent serve, where it runs.", style="yellow")
+        terminal.say("TabAgent has ended." if status or http else "TabAgent was not running.")
 
 
-def _end(pid: int) -> None:
-    """Ask the broker to end, and wait until it has."""
-    deadline = time.monotonic() + STOP_LIMIT_S
-    try:
+def _end(pid: int, is_there: Callable[[], bool]) -> None:
+    """Ask a process to end, and wait until it has."""
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        while time.monotonic() < deadline:
-            time.sleep(0.05)
-            os.kill(pid, 0)
+    deadline = time.monotonic() + STOP_LIMIT_S
+    while is_there():
+        if time.monotonic() > deadline:
+            raise TabAgentError(
+                ErrorCode.BUSY, f"The process {pid} is still ending its work. Try again, or kill it.", pid=pid
+            )
+        time.sleep(0.05)
+
+
+def _serves(settings: Settings, pid: int) -> bool:
+    return pid in serving(settings)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return
-    raise TabAgentError(
-        ErrorCode.BUSY, f"The background process {pid} is still ending its models. Try again, or kill it.", pid=pid
-    )
+        return False
+    return True
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

@@ -108,6 +108,8 @@ def run(
     text = _text(prompt)
     if text is None and json_output:
         raise typer.BadParameter("a conversation is no JSON: give a prompt, or pipe one in", param_hint="PROMPT")
+    if raw and text is None:
+        raise typer.BadParameter("--raw continues a text: give one, or pipe one in", param_hint="PROMPT")
     if raw and image:
         raise typer.BadParameter("--raw sends text alone", param_hint="--image")
     pictures = _pictures(image)

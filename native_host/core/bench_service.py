@@ -21,7 +21,8 @@ from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import BenchModelRequest, GenerateOptions, GenerateRequest
-from native_host.protocol.messages.results import BenchModelResult, EngineFallback, EngineSpeed, GenerateResult
+from native_host.protocol.messages.results.answers import GenerateResult
+from native_host.protocol.messages.results.loading import BenchModelResult, EngineFallback, EngineSpeed
 
 ALL = "all"
 UNLOAD_AT_ONCE = 0.0

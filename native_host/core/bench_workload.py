@@ -9,7 +9,7 @@ from statistics import median
 
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import GenerateOptions
-from native_host.protocol.messages.results import GenerateResult
+from native_host.protocol.messages.results.answers import GenerateResult
 
 CHARACTERS_PER_TOKEN = 4.0
 """Where an engine does not count tokens."""

@@ -14,7 +14,7 @@ from native_host.core.model_library.library import Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
-from native_host.protocol.messages.results import EngineFallback
+from native_host.protocol.messages.results.loading import EngineFallback
 
 if TYPE_CHECKING:
     from tabagent_model import EnginePlace, ModelFacts

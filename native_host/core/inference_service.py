@@ -9,7 +9,7 @@ from native_host.core.answer_request import conversation_fields, refuse_unable, 
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.messages.requests import ChatRequest, GenerateRequest, TokenizeRequest
-from native_host.protocol.messages.results import GenerateResult, TokenizeResult
+from native_host.protocol.messages.results.answers import GenerateResult, TokenizeResult
 from native_host.settings import Settings
 
 _MORE_THAN_TEXT = {"reasoning", "tool_calls", "logprobs"}

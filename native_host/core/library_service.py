@@ -28,7 +28,7 @@ from native_host.protocol.messages.requests import (
     RemoveModelRequest,
     VerifyModelRequest,
 )
-from native_host.protocol.messages.results import (
+from native_host.protocol.messages.results.library import (
     DetectModelResult,
     ListModelsResult,
     ModelEntry,

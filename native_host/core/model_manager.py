@@ -26,7 +26,7 @@ from native_host.core.reply import Reply
 from native_host.core.worker import WorkerLauncher
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
-from native_host.protocol.messages.results import EngineFallback
+from native_host.protocol.messages.results.loading import EngineFallback
 from native_host.settings import Settings
 
 log = logging.getLogger(__name__)

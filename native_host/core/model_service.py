@@ -5,7 +5,7 @@ from __future__ import annotations
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.messages.requests import LoadModelRequest, UnloadModelRequest
-from native_host.protocol.messages.results import LoadModelResult, UnloadModelResult
+from native_host.protocol.messages.results.loading import LoadModelResult, UnloadModelResult
 
 
 class ModelService:

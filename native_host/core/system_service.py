@@ -19,8 +19,8 @@ from native_host.protocol.connection import MAX_IN_FLIGHT, PROTOCOL_VERSION
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.framing import MAX_REQUEST
 from native_host.protocol.messages.requests import REQUESTS, HardwareRequest, HelloRequest, StatusRequest
-from native_host.protocol.messages.results import EngineInfo, HardwareResult, HelloResult, Limits, StatusResult
-from native_host.protocol.messages.results import LoadedModel as LoadedModelMessage
+from native_host.protocol.messages.results.system import EngineInfo, HardwareResult, HelloResult, Limits, StatusResult
+from native_host.protocol.messages.results.system import LoadedModel as LoadedModelMessage
 from native_host.settings import Settings
 
 

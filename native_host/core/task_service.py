@@ -11,7 +11,13 @@ from pydantic import JsonValue
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
 from native_host.protocol.messages.requests import EmbedRequest, InferRequest, RerankRequest
-from native_host.protocol.messages.results import EmbedResult, InferResult, InputUsage, RankedDocument, RerankResult
+from native_host.protocol.messages.results.answers import (
+    EmbedResult,
+    InferResult,
+    InputUsage,
+    RankedDocument,
+    RerankResult,
+)
 from native_host.settings import Settings
 
 TEXTS_AT_ONCE = 32

@@ -106,9 +106,9 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
 
 
 def _named(text: str) -> dict[str, str]:
-    """``name=value,…``; a value may hold ``=``."""
+    """``name=value,…``; a value may hold ``=``. What ends in one has no value: it may be a key without its name."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
-    if any(not equals for _, equals, _ in pairs):
+    if not all(value.strip() for _, _, value in pairs):
         raise ValueError
     return {name.strip(): value.strip() for name, _, value in pairs}
 

@@ -110,7 +110,7 @@ class Settings:
         default=8, metadata=_means("requests that it answers at once; others wait or get 429", minimum=1)
     )
     http_max_body_mb: int = field(
-        default=16, metadata=_means("the largest body it takes, in MiB; at most 16", minimum=1, maximum=16)
+        default=10, metadata=_means("the largest body it takes, in MiB; at most 16", minimum=1, maximum=16)
     )
     color: str = field(
         default="auto",

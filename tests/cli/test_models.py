@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -117,22 +118,25 @@ def test_stop_ends_the_broker_and_its_workers(cli: Cli) -> None:
     cli.ok("load", MODEL)
     pid = cli.json("ps")["pid"]
     assert pid in brokers(cli)
-    assert cli.json("stop") == {"stopped": True, "pid": pid, "http": None}
+    assert cli.json("stop") == {"stopped": True, "pid": pid, "http": []}
     eventually(lambda: brokers(cli) == [])
 
 
-def test_stop_tells_of_a_server_that_goes_on(cli: Cli) -> None:
-    with cli.start("serve", "--port", "0", "--json") as serving:
-        try:
-            assert serving.stdout is not None
-            address = json.loads(serving.stdout.readline())["url"].removeprefix("http://")
-            environ = {"TABAGENT_HTTP_PORT": address.rsplit(":", 1)[1]}
-            done = cli("stop", **environ)
-            assert done.stdout == "TabAgent was not running.\n"
-            assert f"HTTP is still served at {address}: Ctrl-C" in done.stderr
-            assert cli.json("stop", **environ)["http"] == address
-        finally:
-            serving.terminate()
+def test_stop_ends_every_server_and_no_other_program(cli: Cli) -> None:
+    runtime = Path(cli.environ["TABAGENT_RUNTIME_DIR"])
+    with ExitStack() as stack:
+        servers = [stack.enter_context(cli.start("serve", "--port", "0", "--json")) for _ in range(2)]
+        for server in servers:
+            stack.callback(server.terminate)
+            assert server.stdout is not None
+            assert json.loads(server.stdout.readline())["url"].startswith("http://127.0.0.1:")
+        killed = runtime / f"http-{os.getpid()}.lock"  # of one that was killed, whose pid a program has now: this one
+        killed.touch()
+        done = cli.json("stop")
+        assert done == {"stopped": True, "pid": None, "http": sorted(server.pid for server in servers)}
+        assert [server.wait(5) for server in servers] == [0, 0]
+    assert not killed.exists()
+    assert cli.ok("stop") == "TabAgent was not running.\n"
 
 
 def brokers(cli: Cli) -> list[int]:

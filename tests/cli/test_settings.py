@@ -140,6 +140,8 @@ def test_a_key_is_never_in_a_message(tmp_path: Path, key: str) -> None:
         refusal(tmp_path, f"[servers.box]\nurl = 'http://x'\nkey = {key!r}\n".replace("'", '"')),
     ):
         assert "sec" not in message.replace(str(tmp_path), "")
+    for setting in ("TABAGENT_SERVER_KEYS", "TABAGENT_SERVERS"):  # without its name, one in base64 looks like a name
+        assert "sec" not in refusal(tmp_path, **{setting: "sk-secret="})
     assert "sk-secret" not in repr(resolved(tmp_path, TABAGENT_SERVER_KEYS="gpu=sk-secret").settings)
 
 

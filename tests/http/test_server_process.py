@@ -76,6 +76,17 @@ def test_the_token_is_made_once_for_its_owner_alone(tabagent: Installation) -> N
         assert [it.name for it in path.parent.iterdir()] == ["http-token"]
 
 
+def test_ten_mebibytes_and_a_byte_are_too_many(tabagent: Installation) -> None:
+    with HttpProcess(tabagent) as http:
+        largest = 10 * 1024 * 1024
+        for length, status in {largest: b"400", largest + 1: b"413"}.items():
+            with socket.create_connection(("127.0.0.1", http.port), timeout=30) as connection:
+                head = http.raw("POST", "/v1/embeddings", {}).partition(b"Content-Length")[0]
+                connection.sendall(head + f"Content-Length: {length}\r\n\r\n".encode())
+                connection.sendall(b" " * length if length == largest else b"")
+                assert connection.recv(4096).split()[1] == status
+
+
 def test_many_first_starts_agree_on_one_token(tabagent: Installation) -> None:
     def token(_: int) -> str:
         with HttpProcess(tabagent) as http:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.results import InputUsage
+from native_host.protocol.messages.results.answers import InputUsage
 from native_host.transports.http.openai.embeddings import MAX_INPUTS, load_fields
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import StrictRoute
