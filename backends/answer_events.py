@@ -35,6 +35,7 @@ def result_fields(completion: Completion) -> dict[str, Any]:
         "reasoning": clean(completion.reasoning),
         "tool_calls": [_call(call) for call in completion.tool_calls],
         "finish_reason": completion.finish_reason,
+        "stop_sequence": completion.stop_sequence,
         "usage": {
             "prompt_tokens": completion.prompt_tokens,
             "completion_tokens": completion.completion_tokens,

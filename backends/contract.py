@@ -199,7 +199,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished answer, whole. Times are milliseconds."""
+    """A finished answer, whole. Times are milliseconds. ``stop_sequence``: the one that ended it, where known."""
 
     text: str
     finish_reason: FinishReason
@@ -212,6 +212,7 @@ class Completion:
     time_to_first_token_ms: float
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    stop_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

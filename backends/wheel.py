@@ -164,6 +164,7 @@ class WheelStream:
             prefill_ms=times["prefill_ms"],
             decode_ms=times["decode_ms"],
             time_to_first_token_ms=times["time_to_first_token_ms"],
+            stop_sequence=done.stop_sequence,
         )
 
 

@@ -144,6 +144,8 @@ def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: C
             continue
         if choice.get("finish_reason"):
             ended, control.finish = True, "length" if choice["finish_reason"] == "length" else "stop"
+            if isinstance(sequence := choice.get("stop_reason"), str):  # vLLM's; a number is a token's
+                control.stop_sequence = sequence
         piece = piece_of(choice, calls)
         if piece is not None:
             yield piece

@@ -39,6 +39,8 @@ class Control:
         self.prompt_tokens = prompt_tokens
         self.finish: FinishReason = "stop"
         """Why it ends, should its source run dry: the source says ``length`` where the context is full."""
+        self.stop_sequence: str | None = None
+        """The one that ended it, where the source looks for them."""
         self._cancelled = threading.Event()
         self._interrupt: Callable[[], None] | None = None
         self._queued = True

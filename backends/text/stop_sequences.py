@@ -11,16 +11,16 @@ class StopSequences:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
-        self.hit = False
-        """Whether a stop sequence came; nothing after it is of interest."""
+        self.found: str | None = None
+        """The stop sequence that came; nothing after it is of interest."""
 
     def push(self, text: str) -> str:
         """Text that can be shown now."""
         text = self._held + text
-        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
-            self.hit, self._held = True, ""
-            return text[: min(found)]
+        starts = {stop: at for stop in self._stops if (at := text.find(stop)) >= 0}
+        if starts:
+            self.found, self._held = min(starts, key=starts.__getitem__), ""
+            return text[: starts[self.found]]
         keep = max((overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -75,7 +75,7 @@ class Generation:
                     self._first = time.monotonic()
                 self._tokens += piece.tokens
                 yield Delta(self._stops.push(piece.text), piece.reasoning, piece.tool_calls, piece.logprobs)
-                if self._stops.hit:
+                if self._stops.found:
                     return
                 if self._tokens >= self._sampling.max_tokens:
                     self._finish = "length"
@@ -109,6 +109,7 @@ class Generation:
             time_to_first_token_ms=(self._first - self._asked) * 1000,
             reasoning="".join(delta.reasoning for delta in self._shown),
             tool_calls=tuple(call for delta in self._shown for call in delta.tool_calls),
+            stop_sequence=self._stops.found or self._control.stop_sequence,
         )
 
 

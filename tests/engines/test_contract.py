@@ -116,7 +116,8 @@ def test_stop_sequences_end_before_themselves(loaded: Loaded) -> None:
     stop = whole[len(whole) // 2 :][:6]
     last = loaded.ask("generate", prompt=STORY, options={"max_tokens": 24, "temperature": 0, "stop": [stop]})
     assert last["result"]["text"] == whole[: whole.index(stop)]
-    assert last["result"]["finish_reason"] == "stop"
+    told = None if ENGINES[loaded.engine].uses_network else stop  # not every server tells
+    assert (last["result"]["finish_reason"], last["result"]["stop_sequence"]) == ("stop", told)
 
 
 def test_the_number_of_tokens_is_kept(loaded: Loaded) -> None:

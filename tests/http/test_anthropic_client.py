@@ -61,6 +61,7 @@ def test_how_it_ends(client: anthropic.Anthropic) -> None:
     assert cut.stop_reason == "max_tokens"
     stopped = client.messages.create(messages=CAPITAL, system=SYSTEM, stop_sequences=["Paris"], **ASK)
     assert "Paris" not in stopped.content[0].text  # type: ignore[union-attr]
+    assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "Paris")
 
 
 def test_a_tool_is_called_and_answered(client: anthropic.Anthropic) -> None:

@@ -34,6 +34,7 @@ RESULT: Any = {
     "tool_calls": [CALL],
     "logprobs": None,
     "finish_reason": "tool_calls",
+    "stop_sequence": None,
     "model": "m",
     "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13, "cached_tokens": 3},
     "timings": {"queue_ms": 0.0, "load_ms": 0.0, "prefill_ms": 1.0, "decode_ms": 1.0},

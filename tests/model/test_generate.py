@@ -13,7 +13,7 @@ GREEDY = {"temperature": 0.0}
 def test_paris(model: PyModel, question: list[int]) -> None:
     answer = model.generate(question, **GREEDY)
     assert "Paris" in answer.text
-    assert answer.finish_reason == "stop"
+    assert (answer.finish_reason, answer.stop_sequence) == ("stop", None)
     assert answer.prompt_tokens == len(question)
     assert answer.completion_tokens == len(answer.tokens)
     assert model.detokenize(answer.tokens) == answer.text
@@ -46,7 +46,10 @@ def test_a_stop_sequence_is_never_shown(model: PyModel, question: list[int], sto
     shown = "".join(stream)
     stops = [stop] if isinstance(stop, str) else stop
     assert shown == full[: min(full.index(s) for s in stops if s in full)] == stream.completion.text
-    assert stream.completion.finish_reason == "stop"
+    assert (stream.completion.finish_reason, stream.completion.stop_sequence) == (
+        "stop",
+        min((s for s in stops if s in full), key=full.index),
+    )
 
 
 def test_a_beginning_of_a_stop_sequence_is_shown_at_the_end(model: PyModel, rote: list[int]) -> None:

@@ -1006,6 +1006,8 @@ export interface ErrorInfo {
 /**
  * Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
  *
+ * ``stop_sequence``: the one that ended it, where that is known.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "GenerateResult".
  */
@@ -1015,6 +1017,7 @@ export interface GenerateResult {
   tool_calls: ToolCall[];
   logprobs: TokenLogprob[] | null;
   finish_reason: "stop" | "length" | "tool_calls";
+  stop_sequence: string | null;
   model: string;
   engine: string;
   fallbacks: EngineFallback[];

@@ -29,6 +29,7 @@ export function chatResult(text: string, reasoning = ""): Record<string, unknown
     reasoning,
     tool_calls: [],
     finish_reason: "stop",
+    stop_sequence: null,
     model: "small",
     engine: "llama-cpp",
     usage: { prompt_tokens: 12, completion_tokens: 3, total_tokens: 15, cached_tokens: 0 },

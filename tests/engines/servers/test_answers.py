@@ -43,6 +43,14 @@ def test_an_answer_comes_in_pieces_with_the_servers_own_counts(host: HostProcess
     assert all(it.headers["authorization"] == f"Bearer {KEY}" for it in gpu.asked)
 
 
+@pytest.mark.parametrize(("told", "means"), [("x", "x"), (128009, None), (None, None)])
+def test_the_stop_sequence_as_vllm_tells_it(host: HostProcess, gpu: FakeOpenAI, told: object, means: object) -> None:
+    choice = {"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop", "stop_reason": told}
+    gpu.faults[CHAT] = Fault(body=f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+    result = chat(host)["result"]
+    assert (result["text"], result["finish_reason"], result["stop_sequence"]) == ("hi", "stop", means)
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault(bytes_at_once=1), Fault(bytes_at_once=1, crlf=True), Fault(without_end=True), Fault(bytes_at_once=7)],

@@ -76,7 +76,11 @@ def arguments_of(call: dict[str, Any]) -> dict[str, Any]:
 
 def stop_of(result: dict[str, Any]) -> dict[str, Any]:
     """Why it ended."""
-    return {"stop_reason": _STOP_REASONS[result["finish_reason"]], "stop_sequence": None}
+    sequence = result["stop_sequence"] if result["finish_reason"] == "stop" else None
+    return {
+        "stop_reason": "stop_sequence" if sequence else _STOP_REASONS[result["finish_reason"]],
+        "stop_sequence": sequence,
+    }
 
 
 def usage_of(result: dict[str, Any]) -> dict[str, int]:

@@ -46,6 +46,8 @@ pub struct Completion {
     pub logprobs: Vec<TokenLogprob>,
     /// Why it ended
     pub finish_reason: FinishReason,
+    /// The stop sequence that ended it
+    pub stop_sequence: Option<String>,
     /// Tokens in the prompt
     pub prompt_tokens: usize,
     /// Of those, tokens whose keys and values were already in the cache

@@ -158,6 +158,7 @@ impl Sequence {
             tokens: self.tokens[self.prompt_length..].to_vec(),
             logprobs: std::mem::take(&mut self.logprobs),
             finish_reason,
+            stop_sequence: self.assembler.stop_sequence().map(str::to_owned),
             prompt_tokens: self.prompt_length,
             cached_tokens: self.cached,
             timings: self.timings,

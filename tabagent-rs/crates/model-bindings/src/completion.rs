@@ -39,6 +39,11 @@ impl PyCompletion {
     }
 
     #[getter]
+    fn stop_sequence(&self) -> Option<&str> {
+        self.0.stop_sequence.as_deref()
+    }
+
+    #[getter]
     fn prompt_tokens(&self) -> usize {
         self.0.prompt_tokens
     }

@@ -24,6 +24,11 @@ impl TextAssembler {
         self.stops.push(&text)
     }
 
+    /// The stop sequence that ended the completion.
+    pub(crate) fn stop_sequence(&self) -> Option<&str> {
+        self.stops.found()
+    }
+
     /// What was held back, at the end of a completion that no stop sequence ended. The flag is true when the last
     /// characters completed one after all.
     pub(crate) fn finish(&mut self) -> (String, bool) {

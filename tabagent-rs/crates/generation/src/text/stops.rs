@@ -5,13 +5,14 @@
 pub(crate) struct StopMatcher {
     stops: Vec<String>,
     held: String,
+    found: Option<usize>,
 }
 
 impl StopMatcher {
     /// Empty strings are ignored.
     pub(crate) fn new(mut stops: Vec<String>) -> Self {
         stops.retain(|stop| !stop.is_empty());
-        Self { stops, held: String::new() }
+        Self { stops, held: String::new(), found: None }
     }
 
     /// Text that is certainly before any stop sequence, and whether one was found (what follows it is dropped).
@@ -20,13 +21,20 @@ impl StopMatcher {
             return (text.to_owned(), false);
         }
         self.held.push_str(text);
-        if let Some(start) = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
+        let starts = self.stops.iter().enumerate().filter_map(|(which, stop)| Some((self.held.find(stop)?, which)));
+        if let Some((start, which)) = starts.min() {
+            self.found = Some(which);
             self.held.truncate(start);
             return (std::mem::take(&mut self.held), true);
         }
         let keep = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - keep);
         (std::mem::replace(&mut self.held, rest), false)
+    }
+
+    /// The stop sequence that was found.
+    pub(crate) fn found(&self) -> Option<&str> {
+        self.found.map(|which| self.stops[which].as_str())
     }
 
     /// What was held back.
@@ -66,6 +74,15 @@ mod tests {
         assert_eq!(run(&["aab"], &["a", "a", "a", "b"]), ("a".into(), true));
         assert_eq!(run(&["x", "ab"], &["ab x"]), (String::new(), true));
         assert_eq!(run(&[""], &["ab"]), ("ab".into(), false));
+    }
+
+    #[test]
+    fn the_first_in_the_text_is_the_one_that_is_told() {
+        let mut matcher = StopMatcher::new(["", "world", "hello", "hell"].map(String::from).into());
+        assert_eq!(matcher.push("say "), ("say ".into(), false));
+        assert_eq!(matcher.found(), None);
+        assert_eq!(matcher.push("hello world"), (String::new(), true));
+        assert_eq!(matcher.found(), Some("hello"));
     }
 
     #[test]

@@ -277,6 +277,9 @@ class Completion:
     def finish_reason(self) -> Literal["stop", "length"]:
         """``stop``: the model or a stop sequence ended it; ``length``: max_tokens or the context did."""
     @property
+    def stop_sequence(self) -> str | None:
+        """The stop sequence that ended it."""
+    @property
     def prompt_tokens(self) -> int:
         """Tokens of the prompt."""
     @property
