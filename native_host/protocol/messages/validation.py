@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import REQUESTS, RequestBase
 
+_MISSING = "Field required"
 _WHEN_MISSING = {"model": " list_models tells which there are, hello which is the default."}
 
 
@@ -28,7 +30,28 @@ def parse_request(message: dict[str, Any]) -> RequestBase:
     try:
         return model.model_validate(message)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        hint = _WHEN_MISSING.get(path, "") if first["type"] == "missing" else ""
-        raise TabAgentError(ErrorCode.BAD_PARAM, f"{path}: {first['msg']}.{hint}", path=path) from error
+        path, what = first_error(error.errors(include_url=False, include_context=False, include_input=False), message)
+        hint = _WHEN_MISSING.get(path, "") if what == _MISSING else ""
+        raise TabAgentError(ErrorCode.BAD_PARAM, f"{path}: {what}.{hint}", path=path) from error
+
+
+def first_error(errors: Sequence[Mapping[str, Any]], value: object) -> tuple[str, str]:
+    """Of pydantic's errors about ``value``, the JSON path of the first field that is wrong, and what is wrong.
+
+    Where a field may be of several kinds there is an error for each: the one that got furthest into it was meant.
+    """
+    paths = [_path(error, value) for error in errors]
+    same_field = [which for which, path in enumerate(paths) if path[: len(paths[0])] == paths[0]]
+    furthest = max(same_field, key=lambda which: len(paths[which]))
+    return ".".join(paths[furthest]), errors[furthest]["msg"].removeprefix("Value error, ")
+
+
+def _path(error: Mapping[str, Any], value: object) -> list[str]:
+    """Without the names of kinds that pydantic puts between the keys."""
+    path = []
+    *way, last = error["loc"] or ("",)
+    for part in (*way, last):
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+            path.append(str(part))
+            value = value[part]
+    return [*path, str(last)] if error["type"] == "missing" else path

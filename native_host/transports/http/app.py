@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from native_host import __version__
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.validation import first_error
 from native_host.transports.http import anthropic, ollama, openai, own
 from native_host.transports.http.admission import HEALTH
 from native_host.transports.http.documentation import add_documentation
@@ -61,9 +62,9 @@ def as_failure(error: Exception) -> Failure:
     if isinstance(error, TabAgentError):
         return Failure.of(error)
     if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"] if part != "body")
-        return Failure(400, ErrorCode.BAD_PARAM.value, f"{path or 'body'}: {first['msg']}.", details={"path": path})
+        path, what = first_error(error.errors(), {"body": error.body})
+        path = path.removeprefix("body").removeprefix(".")
+        return Failure(400, ErrorCode.BAD_PARAM.value, f"{path or 'body'}: {what}.", details={"path": path})
     if not isinstance(error, HTTPException):
         return defect()
     code = _CODES.get(error.status_code, "bad_request")

@@ -60,7 +60,7 @@ pub(crate) fn of_class(class: &str, has_vision: bool) -> Option<&'static str> {
         ("ForZeroShotImageClassification", "zero-shot-image-classification"),
         ("ForTextToSpeech", "text-to-speech"),
     ];
-    if class.starts_with("Whisper") {
+    if ["Whisper", "Moonshine", "Speech2Text"].iter().any(|family| class.starts_with(family)) {
         return Some(SPEECH_RECOGNITION);
     }
     if class.ends_with("ForConditionalGeneration") {
@@ -130,6 +130,7 @@ mod tests {
         assert_eq!(of_class("LlamaForCausalLM", false), Some(TEXT_GENERATION));
         assert_eq!(of_class("GPT2LMHeadModel", false), Some(TEXT_GENERATION));
         assert_eq!(of_class("WhisperForConditionalGeneration", false), Some(SPEECH_RECOGNITION));
+        assert_eq!(of_class("MoonshineForConditionalGeneration", false), Some(SPEECH_RECOGNITION));
         assert_eq!(of_class("Gemma3ForConditionalGeneration", true), Some(IMAGE_TEXT_TO_TEXT));
         assert_eq!(of_class("T5ForConditionalGeneration", false), Some("text2text-generation"));
         assert_eq!(of_class("BertModel", false), Some(FEATURE_EXTRACTION));
