@@ -16,13 +16,12 @@ from pathlib import Path
 from tests.cli.screen import Screen
 from tests.cli.terminal import COMMAND, READS, TerminalSession
 from tests.fake_hub import FakeHub, Fault, Repository
+from tests.questions import QUESTION, SYSTEM
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"
 REPO, FILE = "org/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct-Q4_1.gguf"
 MODEL = "smollm2-135m"
-SYSTEM = "You answer questions in full sentences."
-QUESTION = "What is the capital of France?"
 SIZE = (40, 110)
 
 
@@ -62,9 +61,7 @@ def sessions(recorder: Recorder, hub_url: str) -> dict[str, str]:
     recorder.shown("tabagent stop")
     return {
         "pull": pulled,
-        "run": recorder.shown(
-            f"tabagent run {MODEL} --temperature 0 --system '{SYSTEM}' What is the capital of France?"
-        ),
+        "run": recorder.shown(f"tabagent run {MODEL} --temperature 0 --system '{SYSTEM}' {QUESTION}"),
         "conversation": recorder.shown(f"tabagent run {MODEL} --temperature 0 --system '{SYSTEM}'", _talk),
         "doctor": recorder.shown("tabagent doctor --fix"),
     }

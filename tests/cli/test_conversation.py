@@ -13,6 +13,7 @@ import pytest
 from native_host.cli.attachments import picture
 from native_host.cli.commands import COMMANDS
 from tests.cli.terminal import READS, Cli, TerminalSession
+from tests.questions import QUESTION, SYSTEM
 from tests.support import MODEL, eventually
 
 PROMPT = READS
@@ -41,10 +42,9 @@ def ask(terminal: TerminalSession, **order: object) -> str:
 
 
 def test_the_real_model_remembers_what_was_said(shared_cli: Cli) -> None:
-    system = "You answer questions in full sentences."
-    with shared_cli.on_terminal("run", MODEL, "--temperature", "0", "--max-tokens", "40", "--system", system) as it:
+    with shared_cli.on_terminal("run", MODEL, "--temperature", "0", "--max-tokens", "40", "--system", SYSTEM) as it:
         it.expect(PROMPT)
-        assert "Paris" in say(it, "What is the capital of France?")
+        assert "Paris" in say(it, QUESTION)
         saved = shared_cli.installation.root / "saved.json"
         say(it, "Why?")
         assert "5 messages" in say(it, f"/save {saved}")

@@ -12,11 +12,11 @@ from native_host.cli import exit_status
 from tests.cli.terminal import Cli
 from tests.fake_hub import FakeHub, Repository
 from tests.made_models import gguf
+from tests.questions import QUESTION, SYSTEM
 from tests.support import MODEL, Installation
 
 GREEDY = ("--temperature", "0", "--max-tokens", "24")
-SYSTEM = ("--system", "You answer questions in full sentences.")
-CAPITAL = "What is the capital of France?"
+AS_TOLD = ("--system", SYSTEM)
 KINDS = {"Q4_0": (2, bytes(1024 // 32 * 18)), "Q8_0": (8, bytes(1024 // 32 * 34))}
 
 
@@ -27,15 +27,15 @@ def real(shared_cli: Cli) -> Cli:
 
 
 def test_an_answer_and_nothing_else(real: Cli) -> None:
-    done = real("run", MODEL, *SYSTEM, *GREEDY, CAPITAL)
+    done = real("run", MODEL, *AS_TOLD, *GREEDY, QUESTION)
     assert "Paris" in done.stdout
     assert done.stdout.endswith("\n")
     assert done.stderr == ""
-    assert real.ok("run", MODEL, *SYSTEM, *GREEDY, *CAPITAL.split()) == done.stdout, "words need no quotes"
+    assert real.ok("run", MODEL, *AS_TOLD, *GREEDY, *QUESTION.split()) == done.stdout, "words need no quotes"
 
 
 def test_events_as_json(real: Cli) -> None:
-    events = real.lines("run", MODEL, *SYSTEM, *GREEDY, CAPITAL)
+    events = real.lines("run", MODEL, *AS_TOLD, *GREEDY, QUESTION)
     assert {event["event"] for event in events[:-1]} <= {"token", "progress"}
     text = "".join(event["text"] for event in events if event["event"] == "token")
     assert events[-1]["result"]["text"] == text
@@ -108,7 +108,7 @@ def test_json_on_demand(real: Cli) -> None:
     }
     file = real.installation.root / "schema.json"
     file.write_text(json.dumps(schema))
-    done = real("run", MODEL, "--format", str(file), "--temperature", "0", CAPITAL)
+    done = real("run", MODEL, "--format", str(file), "--temperature", "0", QUESTION)
     answer = json.loads(done.stdout)
     assert answer["name"] in ("Paris", "Rome")
     assert isinstance(answer["big"], bool)

@@ -19,10 +19,6 @@ from tests.engines.sample import Sample
 from tests.support import Installation
 
 CONTEXT = 1024
-FRANCE = [
-    {"role": "system", "content": "You answer questions in full sentences."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
 ENGINES = {engine.name: engine for engine in descriptors() if engine.name != "chaos"}
 
 

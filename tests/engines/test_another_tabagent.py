@@ -13,14 +13,11 @@ import pytest
 from tabagent_harness import HostProcess
 from tests.engines.test_answers import TOOLS
 from tests.http.http_process import HttpProcess
+from tests.questions import CAPITAL
 from tests.support import Installation, eventually
 from tests.weights import minilm
 
 MODEL = "other/smollm2-135m"
-CAPITAL = [
-    {"role": "system", "content": "You answer questions in full sentences."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
 GREEDY = {"temperature": 0, "max_tokens": 100}
 
 

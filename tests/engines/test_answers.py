@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.engines.conftest import FRANCE, Loaded, needs
+from tests.engines.conftest import Loaded, needs
+from tests.questions import CAPITAL
 
 TOOLS = [
     {
@@ -111,7 +112,7 @@ def test_tools_are_called_as_they_are_chosen(loaded: Loaded) -> None:
         assert answer(tool_choice=one)["error"]["code"] == "unsupported_task"
         return
     request = loaded.host.send(
-        "chat", messages=FRANCE, tools=TOOLS, tool_choice=one, options={"max_tokens": 100}, **loaded.model
+        "chat", messages=CAPITAL, tools=TOOLS, tool_choice=one, options={"max_tokens": 100}, **loaded.model
     )
     *events, last = loaded.host.events(request)
     assert last["event"] == "done", last
@@ -143,9 +144,9 @@ def test_how_likely_tokens_were(loaded: Loaded) -> None:
     needs(loaded, "chat")
     options = {"max_tokens": 6, "temperature": 0, "logprobs": True, "top_logprobs": 3}
     if not loaded.can("logprobs"):
-        assert loaded.ask("chat", messages=FRANCE, options=options)["error"]["code"] == "unsupported_task"
+        assert loaded.ask("chat", messages=CAPITAL, options=options)["error"]["code"] == "unsupported_task"
         return
-    *events, last = loaded.host.events(loaded.host.send("chat", messages=FRANCE, options=options, **loaded.model))
+    *events, last = loaded.host.events(loaded.host.send("chat", messages=CAPITAL, options=options, **loaded.model))
     result = last["result"]
     found = result["logprobs"]
     assert len(found) == result["usage"]["completion_tokens"]
@@ -157,4 +158,4 @@ def test_how_likely_tokens_were(loaded: Loaded) -> None:
         assert sum(map(math.exp, top)) <= 1.0001
     streamed = [it for event in events if event["event"] == "token" for it in event.get("logprobs", ())]
     assert streamed == found
-    assert loaded.ask("chat", messages=FRANCE, options={"max_tokens": 2})["result"]["logprobs"] is None
+    assert loaded.ask("chat", messages=CAPITAL, options={"max_tokens": 2})["result"]["logprobs"] is None

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from backends.registry import is_available
-from tests.engines.conftest import CONTEXT, ENGINES, FRANCE, Loaded, needs, samples
+from tests.engines.conftest import CONTEXT, ENGINES, Loaded, needs, samples
+from tests.questions import CAPITAL
 from tests.support import eventually, processes
 
 STORY = "Once upon a time, in a small village, there lived"
 EVERY = ("generate", "chat", "tokenize", "embed", "rerank", "infer")
 FIELDS: dict[str, dict[str, Any]] = {
     "generate": {"prompt": "Hello"},
-    "chat": {"messages": FRANCE},
+    "chat": {"messages": CAPITAL},
     "tokenize": {"text": "Hello"},
     "embed": {"input": "Hello"},
     "rerank": {"query": "a", "documents": ["b"]},
@@ -78,7 +79,7 @@ def test_text_comes_in_pieces_and_adds_up(loaded: Loaded) -> None:
 
 def test_a_question_is_answered(loaded: Loaded) -> None:
     needs(loaded, "chat")
-    last = loaded.ask("chat", messages=FRANCE, options={"max_tokens": 24, "temperature": 0})
+    last = loaded.ask("chat", messages=CAPITAL, options={"max_tokens": 24, "temperature": 0})
     assert last["event"] == "done", last
     assert last["result"]["text"].strip()
     if loaded.sample.answers:

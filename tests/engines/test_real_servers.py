@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from tabagent_harness import HostProcess
+from tests.questions import CAPITAL
 from tests.servers.processes import ServerProcess, llama_server, ray_serve
 from tests.support import Installation, eventually
 
-SYSTEM = {"role": "system", "content": "You answer questions in full sentences."}
-CAPITAL = [SYSTEM, {"role": "user", "content": "What is the capital of France?"}]
 STORY = [{"role": "user", "content": "Write a very long story about a lighthouse keeper, with many chapters."}]
 GREEDY = {"temperature": 0, "max_tokens": 32}
 

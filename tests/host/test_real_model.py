@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from tabagent_harness import HostProcess
+from tests.questions import CAPITAL
 from tests.support import MODEL, Installation, eventually
 
 GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 48}
-SYSTEM = {"role": "system", "content": "You answer questions in full sentences."}
-CAPITAL = [SYSTEM, {"role": "user", "content": "What is the capital of France?"}]
 STORY = [{"role": "user", "content": "Write a very long story about a lighthouse keeper, with many chapters."}]
 
 

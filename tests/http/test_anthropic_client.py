@@ -12,10 +12,10 @@ import pytest
 
 from tests.http.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
+from tests.questions import QUESTION, SYSTEM
 from tests.support import MODEL, eventually
 
-SYSTEM = "You answer questions in full sentences."
-CAPITAL: Any = [{"role": "user", "content": "What is the capital of France?"}]
+CAPITAL: Any = [{"role": "user", "content": QUESTION}]
 ASK: Any = {"model": MODEL, "max_tokens": 64, "extra_body": {"temperature": 0}}
 WEATHER: Any = {
     "name": "get_weather",

@@ -13,12 +13,9 @@ import pytest
 
 from tests.http.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
+from tests.questions import CAPITAL
 from tests.support import MODEL, eventually
 
-CAPITAL: Any = [
-    {"role": "system", "content": "You answer questions in full sentences."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
 GREEDY: Any = {"temperature": 0, "num_predict": 32}
 
 

@@ -18,12 +18,9 @@ import pytest
 
 from tests.http.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
+from tests.questions import CAPITAL, QUESTION, SYSTEM
 from tests.support import MODEL, Installation, eventually
 
-CAPITAL: Any = [
-    {"role": "system", "content": "You answer questions in full sentences."},
-    {"role": "user", "content": "What is the capital of France?"},
-]
 HELLO: Any = [{"role": "user", "content": "Say hello."}]
 GREEDY: Any = {"model": MODEL, "temperature": 0, "max_tokens": 32}
 WEATHER: Any = {
@@ -227,19 +224,18 @@ def test_rerank(real: HttpProcess) -> None:
 
 def test_responses(client: openai.OpenAI) -> None:
     ask: Any = {"model": MODEL, "temperature": 0, "max_output_tokens": 64}
-    system = "You answer questions in full sentences."
-    answer = client.responses.create(input="What is the capital of France?", instructions=system, **ask)
+    answer = client.responses.create(input=QUESTION, instructions=SYSTEM, **ask)
     assert "Paris" in answer.output_text
     assert answer.status == "completed"
     assert answer.usage is not None
-    with client.responses.stream(input="What is the capital of France?", instructions=system, **ask) as stream:
+    with client.responses.stream(input=QUESTION, instructions=SYSTEM, **ask) as stream:
         kinds = [it.type for it in stream]
         assert stream.get_final_response().output_text == answer.output_text
     assert kinds[:2] == ["response.created", "response.in_progress"]
     assert kinds[-1] == "response.completed"
     followed = client.responses.create(
         input=[
-            {"role": "user", "content": "What is the capital of France?"},
+            {"role": "user", "content": QUESTION},
             *answer.output,  # type: ignore[list-item]  # the client's own way to carry on
             {"role": "user", "content": "And of Italy?"},
         ],
