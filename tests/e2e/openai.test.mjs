@@ -1,11 +1,13 @@
 // OpenAI's own client for JavaScript against the HTTP server and the real model.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import OpenAI, { AuthenticationError, BadRequestError, NotFoundError } from "openai";
 import { BIN, Installation, LONG, QUESTION, ROOT } from "./support.mjs";
 
@@ -23,6 +25,11 @@ const SCHEMA = {
 };
 const WEATHER = { type: "function", function: { name: "get_weather", parameters: SCHEMA } };
 
+/** What a line of Python prints, as JSON. */
+function python(line) {
+  return JSON.parse(execFileSync(path.join(BIN, "python"), ["-c", line], { cwd: ROOT, encoding: "utf8", maxBuffer: 1e8 }));
+}
+
 /** A server of `installation`, and where it listens. */
 async function serve(installation) {
   const server = spawn(path.join(BIN, "python"), ["-m", "native_host.http_server"], {
@@ -38,11 +45,15 @@ async function serve(installation) {
 }
 
 test("OpenAI's client", async (t) => {
-  const installation = new Installation();
+  const models = mkdtempSync(path.join(tmpdir(), "tabagent-models-"));
+  const minilm = python("import json; from tests.weights import minilm; print(json.dumps(str(minilm.onnx_int8().parent)))");
+  cpSync(minilm, path.join(models, "minilm"), { recursive: true });
+  const installation = new Installation({ TABAGENT_MODEL_DIRS: models });
   const { server, address, token } = await serve(installation);
   t.after(async () => {
     server.kill();
     await installation.close();
+    rmSync(models, { recursive: true });
   });
   const client = new OpenAI({ baseURL: `${address}/v1`, apiKey: token, maxRetries: 0 });
   const create = (body, options) => client.chat.completions.create({ ...ASK, ...body }, options);
@@ -73,10 +84,24 @@ test("OpenAI's client", async (t) => {
     assert.equal(none.choices[0].message.tool_calls, undefined);
   });
 
-  await t.test("keeps to a schema", async () => {
-    const format = { type: "json_schema", json_schema: { name: "it", schema: SCHEMA, strict: true } };
-    const answer = await create({ messages: CAPITAL, response_format: format });
-    assert.deepEqual(Object.keys(JSON.parse(answer.choices[0].message.content)), ["city"]);
+  await t.test("keeps to every schema", async () => {
+    const schemas = python("import json; from tests.http import schemas as it; print(json.dumps(it.random_schemas()))");
+    for (const [seed, schema] of schemas.entries()) {
+      const format = { type: "json_schema", json_schema: { name: "it", schema, strict: true } };
+      const answer = await create({ messages: CAPITAL, response_format: format, max_tokens: 512, temperature: 1, seed });
+      const validate = new Ajv2020({ strict: false }).compile(schema);
+      assert.ok(validate(JSON.parse(answer.choices[0].message.content)), JSON.stringify(validate.errors));
+    }
+  });
+
+  await t.test("embeds, in numbers and packed", async () => {
+    const ask = { model: "minilm", input: ["a cat", "a kitten", "a tax return"] };
+    const packed = await client.embeddings.create(ask); // the client asks for base64 by itself
+    const [cat, kitten, tax] = packed.data.map((it) => it.embedding);
+    const alike = (a, b) => a.reduce((sum, value, index) => sum + value * b[index], 0);
+    assert.ok(alike(cat, kitten) > alike(cat, tax));
+    const { data } = await client.embeddings.create({ ...ask, encoding_format: "float" });
+    assert.ok(data[2].embedding.every((value, index) => Math.abs(value - tax[index]) < 1e-6));
   });
 
   await t.test("aborts", async () => {

@@ -6,8 +6,13 @@ import os
 import random
 from typing import Any
 
-SCHEMAS = int(os.environ.get("TABAGENT_TEST_SCHEMAS", "20"))
+SCHEMAS = int(os.environ.get("TABAGENT_TEST_SCHEMAS", "100"))
 """How many of them each dialect is tried with."""
+
+
+def random_schemas() -> list[dict[str, Any]]:
+    """All of them."""
+    return [random_schema(seed) for seed in range(SCHEMAS)]
 
 
 def random_schema(seed: int) -> dict[str, Any]:
