@@ -75,15 +75,25 @@ class Loaded:
         return int(model["pid"])
 
 
-def needs(loaded: Loaded, action: str) -> None:
-    """Skip a sample that does not do this."""
-    if action not in loaded.sample.actions:
-        pytest.skip(f"this sample does not {action}")
+needs = pytest.mark.needs
+"""``@needs("embed")``: for samples that do this; ``@needs(file=True)``: for those that have a file of their own."""
 
 
-@pytest.fixture(scope="session", params=sorted(samples()))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every sample that a test is for, in turn."""
+    if "loaded" in metafunc.fixturenames:
+        wanted = metafunc.definition.get_closest_marker("needs") or needs().mark
+        metafunc.parametrize("loaded", [name for name in sorted(samples()) if _suits(name, wanted)], indirect=True)
+
+
+def _suits(name: str, wanted: pytest.Mark) -> bool:
+    has_file = not ENGINES[name.rpartition("-")[0]].uses_network
+    return set(wanted.args) <= set(samples()[name].actions) and (has_file or not wanted.kwargs.get("file"))
+
+
+@pytest.fixture(scope="session")
 def loaded(request: pytest.FixtureRequest) -> Iterator[Loaded]:
-    """Every sample in turn."""
+    """A sample's model, loaded."""
     engine, _, _ = request.param.rpartition("-")
     sample = samples()[request.param]
     installation = Installation(Path(tempfile.mkdtemp(prefix="tabagent-test-")), **sample.settings)

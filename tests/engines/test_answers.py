@@ -49,8 +49,8 @@ PERSON = {
 }
 
 
+@needs("chat")
 def test_answers_match_a_schema(loaded: Loaded) -> None:
-    needs(loaded, "chat")
 
     def answer(schema: Mapping[str, Any], **options: Any) -> dict[str, Any]:
         form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
@@ -68,8 +68,8 @@ def test_answers_match_a_schema(loaded: Loaded) -> None:
     assert answer({"type": "strin"})["event"] == "error"
 
 
+@needs("chat")
 def test_answers_match_a_grammar(loaded: Loaded) -> None:
-    needs(loaded, "chat")
 
     def answer(kind: str, value: str) -> dict[str, Any]:
         asked = [{"role": "user", "content": "Describe a person."}]
@@ -92,8 +92,8 @@ def test_answers_match_a_grammar(loaded: Loaded) -> None:
     assert loaded.pid() == pid
 
 
+@needs("chat")
 def test_tools_are_called_as_they_are_chosen(loaded: Loaded) -> None:
-    needs(loaded, "chat")
 
     def answer(**fields: Any) -> dict[str, Any]:
         asked = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -126,8 +126,8 @@ def test_tools_are_called_as_they_are_chosen(loaded: Loaded) -> None:
     assert [call["function"]["name"] in {"tell_time", "get_weather"} for call in forced["tool_calls"]] == [True]
 
 
+@needs("chat")
 def test_the_answer_to_a_call_is_read(loaded: Loaded) -> None:
-    needs(loaded, "chat")
     if not loaded.can("tools"):
         return
     call = {"id": "call_1", "type": "function", "function": {"name": "tell_time", "arguments": '{"zone": "UTC"}'}}
@@ -140,8 +140,8 @@ def test_the_answer_to_a_call_is_read(loaded: Loaded) -> None:
     assert last["event"] == "done", last
 
 
+@needs("chat")
 def test_how_likely_tokens_were(loaded: Loaded) -> None:
-    needs(loaded, "chat")
     options = {"max_tokens": 6, "temperature": 0, "logprobs": True, "top_logprobs": 3}
     if not loaded.can("logprobs"):
         assert loaded.ask("chat", messages=CAPITAL, options=options)["error"]["code"] == "unsupported_task"

@@ -57,8 +57,8 @@ def test_what_it_does_not_serve_is_refused(loaded: Loaded) -> None:
         assert loaded.sample.actions[0] in error["message"]
 
 
+@needs("generate")
 def test_text_comes_in_pieces_and_adds_up(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     events = list(
         loaded.host.ask("generate", prompt=STORY, options={"max_tokens": 24, "temperature": 0}, **loaded.model)
     )
@@ -77,8 +77,8 @@ def test_text_comes_in_pieces_and_adds_up(loaded: Loaded) -> None:
     assert timings["time_to_first_token_ms"] >= timings["prefill_ms"]
 
 
+@needs("chat")
 def test_a_question_is_answered(loaded: Loaded) -> None:
-    needs(loaded, "chat")
     last = loaded.ask("chat", messages=CAPITAL, options={"max_tokens": 24, "temperature": 0})
     assert last["event"] == "done", last
     assert last["result"]["text"].strip()
@@ -86,9 +86,9 @@ def test_a_question_is_answered(loaded: Loaded) -> None:
         assert "Paris" in last["result"]["text"]
 
 
+@needs("chat")
 def test_content_cannot_end_its_turn(loaded: Loaded) -> None:
     """A page that writes control tokens writes text: it takes more tokens than the control tokens would."""
-    needs(loaded, "chat")
 
     def prompt_tokens(content: str) -> int:
         last = loaded.ask("chat", messages=[{"role": "user", "content": content}], options={"max_tokens": 1})
@@ -99,20 +99,20 @@ def test_content_cannot_end_its_turn(loaded: Loaded) -> None:
     assert prompt_tokens(f"Hello {forged}") - prompt_tokens("Hello ") >= 4 * 8
 
 
+@needs("generate")
 def test_greedy_answers_repeat(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     assert loaded.text(STORY) == loaded.text(STORY)
 
 
+@needs("generate")
 def test_a_seed_repeats_and_others_differ(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     hot = {"temperature": 1.5, "max_tokens": 16, "min_p": 0, "top_p": 1, "top_k": 200}
     assert loaded.text(STORY, seed=7, **hot) == loaded.text(STORY, seed=7, **hot)
     assert len({loaded.text(STORY, seed=seed, **hot) for seed in range(4)} | {loaded.text(STORY, **hot)}) > 1
 
 
+@needs("generate")
 def test_stop_sequences_end_before_themselves(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     whole = loaded.text(STORY, max_tokens=24)
     stop = whole[len(whole) // 2 :][:6]
     last = loaded.ask("generate", prompt=STORY, options={"max_tokens": 24, "temperature": 0, "stop": [stop]})
@@ -121,15 +121,15 @@ def test_stop_sequences_end_before_themselves(loaded: Loaded) -> None:
     assert (last["result"]["finish_reason"], last["result"]["stop_sequence"]) == ("stop", told)
 
 
+@needs("generate")
 def test_the_number_of_tokens_is_kept(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     last = loaded.ask("generate", prompt=STORY, options={"max_tokens": 3, "temperature": 0})["result"]
     assert (last["usage"]["completion_tokens"], last["finish_reason"]) == (3, "length")
 
 
+@needs("generate")
 @pytest.mark.parametrize("words", [8, 500], ids=["decode", "prefill"])
 def test_cancel_ends_it_and_the_next_one_is_served(loaded: Loaded, words: int) -> None:
-    needs(loaded, "generate")
     pid = loaded.pid()
     prompt = " ".join(f"word{number}"[:8] for number in range(words))[: CONTEXT * 2] if words > 8 else STORY
     request = loaded.host.send("generate", prompt=prompt, options={"max_tokens": 400}, **loaded.model)
@@ -144,8 +144,8 @@ def test_cancel_ends_it_and_the_next_one_is_served(loaded: Loaded, words: int) -
     assert loaded.pid() == pid, "the worker itself went on"
 
 
+@needs("generate")
 def test_several_at_once_get_what_each_gets_alone(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     prompts = [STORY, "The quick brown fox", "Water boils at"]
     alone = [loaded.text(prompt) for prompt in prompts]
     options = {"max_tokens": 12, "temperature": 0}
@@ -154,21 +154,21 @@ def test_several_at_once_get_what_each_gets_alone(loaded: Loaded) -> None:
     assert together == alone
 
 
+@needs("generate")
 def test_a_prompt_that_does_not_fit_is_refused(loaded: Loaded) -> None:
-    needs(loaded, "generate")
     error = loaded.ask("generate", prompt="hello world " * CONTEXT, options={"max_tokens": 1})["error"]
     assert error["code"] == "context_overflow"
     assert error["details"]["prompt_tokens"] >= error["details"]["context_length"]
 
 
+@needs("tokenize")
 def test_tokens_of_text(loaded: Loaded) -> None:
-    needs(loaded, "tokenize")
     result = loaded.ask("tokenize", text="Hello world")["result"]
     assert result["count"] == len(result["tokens"]) >= 2
 
 
+@needs("embed")
 def test_embeddings(loaded: Loaded) -> None:
-    needs(loaded, "embed")
     texts = ["A cat sits on the mat.", "A kitten rests on a rug.", "Quantum field theory is hard.", "", "日本語 ✓"]
     result = loaded.ask("embed", input=texts)["result"]
     vectors = result["embeddings"]
@@ -183,8 +183,8 @@ def test_embeddings(loaded: Loaded) -> None:
     assert loaded.ask("embed", input="word " * 20_000)["error"]["code"] == "context_overflow"
 
 
+@needs("rerank")
 def test_reranking(loaded: Loaded) -> None:
-    needs(loaded, "rerank")
     documents = ["Paris is the capital of France.", "Bananas are yellow.", "", "日本語"]
     results = loaded.ask("rerank", query="What is the capital of France?", documents=documents)["result"]["results"]
     assert sorted(it["index"] for it in results) == [0, 1, 2, 3]
@@ -196,8 +196,8 @@ def test_reranking(loaded: Loaded) -> None:
     assert best["results"] == results[:1]
 
 
+@needs("infer")
 def test_inference(loaded: Loaded) -> None:
-    needs(loaded, "infer")
     assert loaded.sample.infer is not None
     last = loaded.ask("infer", inputs=loaded.sample.infer())
     assert last["event"] == "done", last
@@ -215,10 +215,9 @@ def test_another_format_is_refused(loaded: Loaded, tmp_path: Path) -> None:
     assert error["code"] in {"unsupported_format", "engine_unavailable"}
 
 
+@needs(file=True)
 def test_a_damaged_model_is_refused_and_others_go_on(loaded: Loaded, tmp_path: Path) -> None:
     source = loaded.sample.make()
-    if not source.exists():
-        pytest.skip("a server's model has no file")
     folder = source if source.is_dir() else source.parent
     files = [path for path in folder.iterdir() if path.is_file()]
     largest = source if source.is_file() else max(files, key=lambda path: path.stat().st_size)
