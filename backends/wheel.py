@@ -21,9 +21,8 @@ from backends.contract import (
     TextStream,
     TokenLogprob,
 )
-from backends.conversation.dialogue import Dialogue
+from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import SpecialTokens
-from backends.conversation.template_process import TemplateProcess
 from backends.grammar import compiled, unusable
 
 _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
@@ -49,15 +48,13 @@ class WheelText:
 
     def __init__(self, model: WheelModel) -> None:
         self._model = model
-        self._template: TemplateProcess | None = None
-        self._dialogue: Dialogue | None = None
+        self._template: ChatTemplate | None = None
 
     def _model_loaded(self, **details: str | int) -> ModelInfo:
         """What is loaded; ``details`` are the engine's own facts."""
         model = self._model
-        if source := model.chat_template:
-            self._template = _start_template(model, source)
-            self._dialogue = Dialogue(source, self._template, SpecialTokens(model.special_tokens()))
+        bos, eos = (model.token_text(token) if token >= 0 else "" for token in (model.token_bos, model.token_eos))
+        self._template = ChatTemplate(model.chat_template, SpecialTokens(model.special_tokens()), bos=bos, eos=eos)
         return ModelInfo(
             architecture=model.architecture,
             context_length=model.context_length,
@@ -65,7 +62,7 @@ class WheelText:
             vocab_size=model.vocab_size,
             embedding_length=model.embedding_dim,
             size_bytes=model.size_bytes,
-            chat_template=self._template is not None,
+            chat_template=self._template.exists,
             details={"threads": model.threads, "parallel": model.n_parallel, **details},
         )
 
@@ -77,9 +74,8 @@ class WheelText:
 
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        if self._dialogue is None:
-            raise EngineError("template_error", "This model carries no chat template; use generate.")
-        prepared = self._dialogue.prepare(conversation, sampling)
+        assert self._template is not None
+        prepared = self._template.prepare(conversation, sampling)
         tokens = []
         with errors_mapped():
             for piece in prepared.pieces:
@@ -199,8 +195,3 @@ def _engine_error(error: tabagent_model.ModelError) -> EngineError:
     if error.path is not None:
         details["path"] = str(error.path)
     return EngineError(code, str(error), **details)
-
-
-def _start_template(model: WheelModel, source: str) -> TemplateProcess:
-    bos, eos = (model.token_text(token) if token >= 0 else "" for token in (model.token_bos, model.token_eos))
-    return TemplateProcess(source, {"add_generation_prompt": True, "bos_token": bos, "eos_token": eos})

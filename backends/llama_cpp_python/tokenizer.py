@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
-from backends.contract import Conversation, EngineError, Sampling
-from backends.conversation.dialogue import Dialogue, Prepared
+from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import Piece
-from backends.conversation.template_process import TemplateProcess
 from backends.llama_cpp_python.vocabulary import Decoder, Vocabulary
 
 
@@ -19,32 +17,17 @@ class GgufTokenizer:
 
     def __init__(self, vocabulary: Vocabulary, chat_template: str | None) -> None:
         self._vocabulary = vocabulary
-        self._template = _start_template(vocabulary, chat_template) if chat_template else None
-        self._dialogue = Dialogue(chat_template or "", self._template, vocabulary.special) if self._template else None
+        bos, eos = ("" if token is None else vocabulary.spelling(token) for token in (vocabulary.bos, vocabulary.eos))
+        self.chat_template = ChatTemplate(chat_template, vocabulary.special, bos=bos, eos=eos)
         self.end_tokens = vocabulary.end_tokens
         first = vocabulary.bos
         self.beginning = [first if first is not None else min(self.end_tokens, default=0)]
-
-    @property
-    def has_chat_template(self) -> bool:
-        """Whether it can make prompts of conversations."""
-        return self._dialogue is not None
 
     def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
         """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
         vocabulary = self._vocabulary
         tokens = vocabulary.parse(text) if special else vocabulary.plain(text)
         return [*vocabulary.prefix, *tokens, *vocabulary.suffix] if add_special else tokens
-
-    def conversation(self, conversation: Conversation, sampling: Sampling) -> Prepared:
-        """A conversation's prompt, and what goes with it; ``tokens`` makes tokens of its pieces.
-
-        Raises:
-            EngineError: what ``Dialogue.prepare`` raises; ``template_error`` where there is no template.
-        """
-        if self._dialogue is None:
-            raise EngineError("template_error", "This model carries no chat template; use generate.")
-        return self._dialogue.prepare(conversation, sampling)
 
     def tokens(self, pieces: Iterable[Piece]) -> list[int]:
         """The tokens of a prompt, after BOS where the model wants one and the template wrote none."""
@@ -62,10 +45,4 @@ class GgufTokenizer:
 
     def close(self) -> None:
         """End the template's process."""
-        if self._template is not None:
-            self._template.close()
-
-
-def _start_template(vocabulary: Vocabulary, source: str) -> TemplateProcess:
-    bos, eos = ("" if token is None else vocabulary.spelling(token) for token in (vocabulary.bos, vocabulary.eos))
-    return TemplateProcess(source, {"add_generation_prompt": True, "bos_token": bos, "eos_token": eos})
+        self.chat_template.close()

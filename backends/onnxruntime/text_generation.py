@@ -33,7 +33,7 @@ class TextGeneration(LanguageModel):
         self._size = sum(file.stat().st_size for file in folder.glob("*.onnx*"))
         ends = self._config.get("eos_token_id", [])
         tokenizer = FolderTokenizer([folder], end_tokens=ends if isinstance(ends, list) else [ends])
-        self._has_template = tokenizer.has_chat_template
+        self._has_template = tokenizer.chat_template.exists
         super().__init__(
             tokenizer, lambda most, _: GeneratedSequence(self._model, most), context_length, request.parallel
         )

@@ -49,7 +49,7 @@ class LanguageModel:
 
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        prepared = self._tokenizer.conversation(conversation, sampling)
+        prepared = self._tokenizer.chat_template.prepare(conversation, sampling)
         prompt = self._tokenizer.tokens(prepared.pieces)
         return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms))
 

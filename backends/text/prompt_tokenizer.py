@@ -7,8 +7,7 @@ from typing import Protocol
 
 from llguidance import LLTokenizer
 
-from backends.contract import Conversation, Sampling
-from backends.conversation.dialogue import Prepared
+from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import Piece
 
 
@@ -25,14 +24,12 @@ class PromptTokenizer(Protocol):
     ``beginning`` is what an empty prompt consists of: something must be evaluated.
     """
 
+    chat_template: ChatTemplate
     end_tokens: frozenset[int]
     beginning: list[int]
 
     def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
         """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
-
-    def conversation(self, conversation: Conversation, sampling: Sampling) -> Prepared:
-        """A conversation's prompt, and what goes with it; ``tokens`` makes tokens of its pieces."""
 
     def tokens(self, pieces: Iterable[Piece]) -> list[int]:
         """The tokens of a prompt."""

@@ -12,10 +12,9 @@ from llguidance import LLTokenizer
 from tokenizers import Encoding, Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from backends.contract import Conversation, EngineError, Sampling
-from backends.conversation.dialogue import Dialogue, Prepared
+from backends.contract import EngineError
+from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import Piece, SpecialTokens
-from backends.conversation.template_process import TemplateProcess
 from backends.json_files import read_json
 
 
@@ -47,20 +46,15 @@ class FolderTokenizer:
         self._plain = _without_added_tokens(self._tokenizer)
         special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
+        bos, eos = (_text(config.get(name) or "") for name in ("bos_token", "eos_token"))
         source = self._template_source(config)
-        self._template = _start_template(source, config) if source else None
-        self._dialogue = Dialogue(source, self._template, special, pictures=pictures) if self._template else None
+        self.chat_template = ChatTemplate(source, special, bos=bos, eos=eos, pictures=pictures)
         ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
         self.end_tokens = frozenset(
             number for number in (*self._configured(), *map(self._id, ends), *end_tokens) if number is not None
         )
         self.beginning = self._beginning(config)
         self.pad_token = self._id(config.get("pad_token")) or 0
-
-    @property
-    def has_chat_template(self) -> bool:
-        """Whether it can make prompts of conversations."""
-        return self._dialogue is not None
 
     @property
     def vocab_size(self) -> int:
@@ -87,16 +81,6 @@ class FolderTokenizer:
         )
         return [self._tokenizer.post_process(text, pair) for text, pair in encoded]
 
-    def conversation(self, conversation: Conversation, sampling: Sampling) -> Prepared:
-        """A conversation's prompt, and what goes with it; ``tokens`` makes tokens of its pieces.
-
-        Raises:
-            EngineError: what ``Dialogue.prepare`` raises; ``template_error`` where there is no template.
-        """
-        if self._dialogue is None:
-            raise EngineError("template_error", "This model carries no chat template; use generate.")
-        return self._dialogue.prepare(conversation, sampling)
-
     def tokens(self, pieces: Iterable[Piece]) -> list[int]:
         """The tokens of a prompt."""
         return [token for piece in pieces for token in self.encode(piece.text, special=piece.parse_special)]
@@ -111,8 +95,7 @@ class FolderTokenizer:
 
     def close(self) -> None:
         """End the template's process."""
-        if self._template is not None:
-            self._template.close()
+        self.chat_template.close()
 
     def _encode_plain(self, text: str) -> Encoding:
         encoding = self._plain.encode(text, add_special_tokens=False)
@@ -159,11 +142,6 @@ class Decoder:
     def push(self, token: int) -> str:
         """Text that is complete with this token."""
         return self._stream.step(self._tokenizer, token) or ""
-
-
-def _start_template(source: str, config: Mapping[str, Any]) -> TemplateProcess:
-    tokens = {name: _text(config.get(name) or "") for name in ("bos_token", "eos_token")}
-    return TemplateProcess(source, {"add_generation_prompt": True, **tokens})
 
 
 def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:

@@ -50,7 +50,7 @@ class ImageTextToText(LanguageModel):
         self._image_token = int(own or self._token(self._placeholder))
         context_length = request.context_length or min(self._trained, LARGEST_DEFAULT_CONTEXT)
         tokenizer = folder_tokenizer(folder, pictures=True)
-        self._has_template = tokenizer.has_chat_template
+        self._has_template = tokenizer.chat_template.exists
         # Models with positions in three dimensions keep those of the sequence at hand in themselves.
         parallel = 1 if _keeps_positions(self._model) else request.parallel
         super().__init__(tokenizer, lambda *_: SeenSequence(self._model), context_length, parallel)
@@ -71,7 +71,7 @@ class ImageTextToText(LanguageModel):
         seen = pictures(conversation.messages)
         if not seen:
             return super().chat(conversation, sampling, coalesce_ms)
-        prepared = self._tokenizer.conversation(conversation, sampling)
+        prepared = self._tokenizer.chat_template.prepare(conversation, sampling)
         views = self._look(seen)
         tokens = self._tokenizer.tokens(prepared.pieces)
         prompt, head = _expanded(tokens, self._token(self._placeholder), views.runs)

@@ -26,7 +26,7 @@ class TextGeneration(LanguageModel):
         self._trained = int(getattr(config, "max_position_embeddings", 0) or LARGEST_DEFAULT_CONTEXT)
         context_length = request.context_length or min(self._trained, LARGEST_DEFAULT_CONTEXT)
         tokenizer = folder_tokenizer(folder)
-        self._has_template = tokenizer.has_chat_template
+        self._has_template = tokenizer.chat_template.exists
         super().__init__(tokenizer, lambda *_: CachedSequence(self._model), context_length, request.parallel)
 
     def info(self) -> ModelInfo:
