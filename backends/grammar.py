@@ -9,6 +9,7 @@ from llguidance import LLMatcher
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from backends.contract import Constraint, EngineError
+from backends.json_schemas import without_annotations
 
 if TYPE_CHECKING:
     from llguidance._lib import JsonCompileOptions  # its only home, and a stub
@@ -27,7 +28,8 @@ def compiled(constraint: Constraint) -> str:
     try:
         match constraint.kind:
             case "json_schema":
-                return str(LLMatcher.grammar_from_json_schema(constraint.value, defaults=WHITESPACE))
+                schema = json.dumps(without_annotations(json.loads(constraint.value)))
+                return str(LLMatcher.grammar_from_json_schema(schema, defaults=WHITESPACE))
             case "regex":
                 return str(LLMatcher.grammar_from_regex(constraint.value))
             case "gbnf":

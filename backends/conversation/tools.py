@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.contract import EngineError, Message, ToolCall
+from backends.grammar import WHITESPACE
+from backends.json_schemas import as_far_as_possible, without_annotations
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +122,20 @@ def call_rules(form: ToolFormat, tools: Sequence[Mapping[str, Any]], *, parallel
 def arguments_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a tool's arguments, written as models were trained to write JSON.
 
+    One that is not ``strict`` is kept to as far as a grammar can.
+
     Raises:
         EngineError: ``bad_param`` where it is not one of objects.
     """
-    schema = {"type": "object", **(tool["function"].get("parameters") or {})}
+    function = tool["function"]
+    schema = without_annotations({"type": "object", **(function.get("parameters") or {})})
     if schema["type"] != "object":
-        name = tool["function"]["name"]
+        name = function["name"]
         raise EngineError("bad_param", f"tools: the parameters of {name} are not of the type object.", path="tools")
-    compact = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-    return {**schema, "x-guidance": compact}
+    if function.get("strict"):
+        return {**schema, "x-guidance": WHITESPACE}
+    possible = as_far_as_possible(schema)
+    return {**possible, "x-guidance": {**possible["x-guidance"], **WHITESPACE}}
 
 
 def parse_call(text: str, form: ToolFormat, names: frozenset[str]) -> ToolCall | None:

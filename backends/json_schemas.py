@@ -1,0 +1,48 @@
+"""JSON schemas as programs write them, made ones that llguidance can keep to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from llguidance import LLMatcher
+
+_FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "unknown"}
+"""Those that llguidance keeps to. JSON Schema has formats as annotations: one that nobody knows asserts nothing."""
+_BY_NAME = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+_LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}
+_SCHEMAS = {"items", "additionalProperties", "additionalItems", "contains", "not", "if", "then", "else"}
+_ANY_NAME: tuple[Any, ...] = (True, {}, {"type": "string"})
+
+
+def without_annotations(schema: Any) -> Any:
+    """The same schema without what asserts nothing and llguidance refuses all the same."""
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _BY_NAME and isinstance(value, dict):
+            kept[key] = {name: without_annotations(part) for name, part in value.items()}
+        elif key in _LISTS and isinstance(value, list):
+            kept[key] = [without_annotations(part) for part in value]
+        elif key in _SCHEMAS:
+            kept[key] = without_annotations(value)
+        elif not _asserts_nothing(key, value):
+            kept[key] = value
+    return kept
+
+
+def as_far_as_possible(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same schema for objects, what llguidance has no grammar for left out: keywords, or else all of it."""
+    lenient = {**schema, "x-guidance": {"lenient": True}}
+    grammar = LLMatcher.grammar_from_json_schema(json.dumps(lenient))
+    return lenient if not LLMatcher.validate_grammar(grammar) else {"type": "object", "x-guidance": {}}
+
+
+def _asserts_nothing(key: str, value: Any) -> bool:
+    return (
+        (key == "format" and value not in _FORMATS)
+        or (key == "propertyNames" and value in _ANY_NAME)
+        or (key == "properties" and value is None)
+    )
