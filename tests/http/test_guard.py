@@ -54,7 +54,7 @@ TOKENS: list[dict[str, Any]] = [
     {"Authorization": f"Basic {BASIC}", ":path": "/v1/x", ":method": "GET"}, {"Authorization": "Bearer \xff\xfe"},
 ]  # fmt: skip
 FORMS: list[tuple[dict[str, Any], int]] = [
-    *(({":method": method}, 405) for method in ("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "X")),
+    *(({":method": method}, 405) for method in ("PUT", "PATCH", "head", "OPTIONS", "TRACE", "CONNECT", "get", "X")),
     *(
         ({"Content-Type": kind}, 415)
         for kind in (None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
@@ -119,6 +119,8 @@ ALLOWED: list[dict[str, Any]] = [
     {"Content-Type": "Application/JSON"}, {":method": "GET"}, {":method": "DELETE", ":body": b"{}"},
     {":method": "GET", ":path": "/healthz", "Authorization": None}, {":body": b" " * MAX_BODY},
     {":method": "GET", ":path": "/docs", "Authorization": f"Basic {BASIC}"},
+    {":method": "HEAD", "Content-Type": None, "Content-Length": None, "Connection": "close"},
+    {":method": "HEAD", ":path": "/healthz", "Authorization": None, "Content-Type": None, "Connection": "close"},
 ]  # fmt: skip
 
 
@@ -159,6 +161,21 @@ def test_an_allowed_page_can_read_why_it_was_refused(guarded: Guarded) -> None:
     status, text = guarded.ask(guarded.request({"Origin": PAGE, "Authorization": None}))
     assert status == 401
     assert f"access-control-allow-origin: {PAGE}" in text
+
+
+def test_head_has_the_head_alone_and_needs_the_token(guarded: Guarded) -> None:
+    asked = {":method": "HEAD", "Content-Type": None, "Connection": "close"}
+    for changes, status in (({}, 200), ({"Authorization": None}, 401)):
+        got, text = guarded.ask(guarded.request({**asked, **changes}))
+        assert got == status
+        assert "content-length: " in text
+        assert text.endswith("\r\n\r\n")
+
+
+def test_an_upgrade_is_refused_without_advice(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", ":method": "GET"}
+    assert guarded.ask(guarded.request(upgrade))[0] == 400
+    assert not caplog.text
 
 
 def test_a_body_in_chunks_is_counted(guarded: Guarded) -> None:

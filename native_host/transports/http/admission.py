@@ -13,7 +13,8 @@ from native_host.transports.http.failures import Failure
 HEALTH = "/healthz"
 FOR_BROWSERS = ("/docs", "/openapi.json")
 """Pages that a person opens: a browser can send the token as a password there."""
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "DELETE")
+"""``HEAD`` comes as ``GET`` to what is checked and answered here."""
 _FROM_ELSEWHERE = ("cross-site", "same-site")
 _HEADER_NAMES = re.compile(r"[a-z0-9-]+(?:, ?[a-z0-9-]+)*", re.IGNORECASE)
 

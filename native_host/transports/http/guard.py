@@ -46,6 +46,8 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server's own scope has HEAD: it sends no body
         answer = _Answer(send)
         headers = Headers(scope["headers"])
         if _announces_body(scope["method"], headers):  # one that nobody reads must not keep the connection open

@@ -101,6 +101,9 @@ class TimedProtocol(H11Protocol):
         super().resume_writing()
         self._stop_stall_timer()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Uvicorn: advises whoever reads the log to install a websocket library. Upgrades are refused on purpose."""
+
     def _keep_reading(self) -> None:
         """While a request is answered, what comes after it is of no use, but only who reads notices a client leave."""
         if self.conn.their_state is not h11.DONE or self.cycle.response_complete:
