@@ -37,6 +37,14 @@ def sleep_when_idle() -> None:
     os.putenv("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def tell_nobody() -> None:
+    """Have ONNX Runtime count nothing: it writes an id of this machine and what runs to disk as soon as it is imported.
+
+    Sent nothing would be in any case: workers have no network.
+    """
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
+
+
 def prefer_as_oom_victim() -> None:
     """Let the system take this process, not the browser or the broker, when memory runs out."""
     with suppress(OSError):

@@ -29,7 +29,13 @@ from backends.contract import (
     TextStream,
 )
 from backends.network_guard import leave_network
-from backends.process_guard import die_with_parent, prefer_as_oom_victim, sleep_when_idle, take_stdout
+from backends.process_guard import (
+    die_with_parent,
+    prefer_as_oom_victim,
+    sleep_when_idle,
+    take_stdout,
+    tell_nobody,
+)
 from backends.progress_reporter import ProgressReporter
 from backends.registry import resolve
 from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
@@ -50,6 +56,7 @@ def main() -> None:
     wire = take_stdout()
     prefer_as_oom_victim()
     sleep_when_idle()
+    tell_nobody()
     threading.stack_size(THREAD_STACK_BYTES)
     worker = Worker(sys.argv[1], wire)
     worker.run()

@@ -1,4 +1,4 @@
-"""Schemas as programs write them: what asserts nothing is taken, what cannot be kept to is refused where it is strict."""
+"""Schemas as programs write them: what asserts nothing is taken, what has no grammar is refused if it is strict."""
 
 from __future__ import annotations
 

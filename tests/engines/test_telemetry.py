@@ -1,0 +1,31 @@
+"""Nothing is counted: an engine's worker leaves nothing of its library's makers in the user's home."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import Installation
+from tests.weights import minilm
+
+
+def left_in(home: Path) -> list[str]:
+    return [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+
+
+def test_onnx_runtime_leaves_no_id(tabagent: Installation, tmp_path: Path) -> None:
+    tabagent.environ["HOME"] = str(tmp_path)
+    with tabagent.host() as host:
+        done = host.result("embed", model=str(minilm.onnx_int8().parent), engine="onnxruntime", input="x")
+        assert done["event"] == "done", done
+    tabagent.stop()
+    assert left_in(tmp_path) == []
+
+
+def test_it_would_leave_one(tmp_path: Path) -> None:
+    """Else the other test proves nothing."""
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "import onnxruntime"], env=environ, check=True)
+    assert any("Microsoft" in path for path in left_in(tmp_path))
