@@ -56,6 +56,11 @@ def test_a_message(client: anthropic.Anthropic) -> None:
     assert kinds[-1] == "message_stop"
 
 
+def test_a_system_message_between_turns(client: anthropic.Anthropic) -> None:
+    turns: Any = [{"role": "user", "content": "Hello."}, {"role": "system", "content": SYSTEM}, *CAPITAL]
+    assert client.messages.create(messages=turns, **ASK).content[0].type == "text"
+
+
 def test_how_it_ends(client: anthropic.Anthropic) -> None:
     cut = client.messages.create(messages=CAPITAL, **{**ASK, "max_tokens": 2})
     assert cut.stop_reason == "max_tokens"
@@ -116,7 +121,7 @@ def test_errors(client: anthropic.Anthropic, real: HttpProcess) -> None:
     with pytest.raises(anthropic.BadRequestError, match="temperature"):
         client.messages.create(messages=CAPITAL, **{**ASK, "extra_body": {"temperature": 11}})
     url: Any = {"type": "image", "source": {"type": "url", "url": "https://example.org/x.png"}}
-    with pytest.raises(anthropic.BadRequestError):
+    with pytest.raises(anthropic.BadRequestError, match="not fetched"):
         client.messages.create(messages=[{"role": "user", "content": [url]}], **ASK)
     stranger = anthropic.Anthropic(base_url=real.address, api_key="wrong", max_retries=0)
     with pytest.raises(anthropic.AuthenticationError), stranger:

@@ -210,6 +210,31 @@ def test_embeddings(client: openai.OpenAI) -> None:
         client.embeddings.create(model="minilm", input="x", dimensions=8)
 
 
+def test_null_is_left_out(real: HttpProcess) -> None:
+    short = {"model": MODEL, "max_tokens": 2}
+    for path, body in {
+        "/v1/embeddings": {"model": "minilm", "input": "x", "encoding_format": None},
+        "/v1/rerank": {"model": "reranker", "query": "x", "documents": ["y"], "return_documents": None},
+        "/v1/chat/completions": {
+            **short,
+            "messages": HELLO,
+            "truncation": None,
+            "stream": True,
+            "stream_options": {"include_usage": None},
+        },
+        "/v1/messages": {
+            **short,
+            "messages": HELLO,
+            "tool_choice": {"type": "auto", "disable_parallel_tool_use": None},
+        },
+        "/v1/responses": {"model": MODEL, "max_output_tokens": 16, "input": [{"type": None, **HELLO[0]}]},
+    }.items():
+        answer = real.post(path, **body)
+        assert answer.status_code == 200, answer.text
+    vector = real.post("/v1/embeddings", model="minilm", input="x", encoding_format=None).json()["data"][0]
+    assert len(vector["embedding"]) == 384
+
+
 def test_rerank(real: HttpProcess) -> None:
     documents: Any = ["Paris is a city.", {"text": "Bread is baked."}, "The sea."]
     answer = real.post(
@@ -242,6 +267,10 @@ def test_responses(client: openai.OpenAI) -> None:
         **ask,
     )
     assert followed.output_text
+    for item, why in (({"type": "item_reference", "id": "msg_1"}, "not kept"), ({"type": "mcp_call"}, "type")):
+        with pytest.raises(openai.BadRequestError, match=why) as refused:
+            client.responses.create(input=[{"role": "user", "content": QUESTION}, item], **ask)  # type: ignore[list-item]
+        assert refused.value.param == "input.1"
     cut = client.responses.create(input="Tell a long story.", **{**ask, "max_output_tokens": 2})
     assert (cut.status, getattr(cut.incomplete_details, "reason", None)) == ("incomplete", "max_output_tokens")
 
@@ -313,7 +342,7 @@ def test_errors(client: openai.OpenAI, real: HttpProcess) -> None:
     with pytest.raises(openai.BadRequestError, match="embed"):
         client.embeddings.create(model=MODEL, input="x")
     picture: Any = {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}}
-    with pytest.raises(openai.BadRequestError):
+    with pytest.raises(openai.BadRequestError, match="not fetched"):
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": [picture]}])
     stranger = openai.OpenAI(base_url=f"{real.address}/v1", api_key="wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError), stranger:

@@ -76,6 +76,9 @@ def test_what_is_wrong_is_named(http: HttpProcess) -> None:
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "bad_param"
     assert answer.json()["error"]["details"]["path"] == "messages.0.content"
+    answer = http.post(f"{PREFIX}/chat", model="m", messages=[{"role": "user", "content": "x"}], tool_choice="required")
+    assert answer.json()["error"]["details"]["path"] == "tool_choice"
+    assert answer.json()["error"]["message"] == "tool_choice: is required, and there are no tools."
     for body, code in {
         b'{"model": "a", "model": "b"}': "duplicate_key",
         b'{"model": NaN}': "bad_json",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from native_host.protocol.errors import TabAgentError
 from native_host.protocol.messages.validation import parse_request
 from native_host.transports.http.anthropic import messages as anthropic_messages
 from native_host.transports.http.anthropic import shapes as anthropic_shapes
@@ -39,6 +40,10 @@ RESULT: Any = {
     "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13, "cached_tokens": 3},
     "timings": {"queue_ms": 0.0, "load_ms": 0.0, "prefill_ms": 1.0, "decode_ms": 1.0},
 }
+ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+LOOK: Any = {"type": "function", "function": {"name": "look"}}
+NAMED: Any = {"type": "function", "function": {"name": "listen"}}
+NOTHING: Any = {"a": {"content": []}, "b": {"content": None}, "c": {}}
 TOKENS: Any = [{"text": "", "reasoning": "Hm."}, {"text": "Bl"}, {"text": "ue."}, {"text": "", "tool_calls": [CALL]}]
 
 
@@ -46,6 +51,12 @@ def asked(fields: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages, once the protocol has taken them."""
     request: Any = parse_request({"id": 1, "action": "chat", **fields})
     return [message.model_dump(exclude_none=True) for message in request.messages]
+
+
+def of_anthropic(*turns: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What the protocol is asked for turns of Anthropic's."""
+    fields = {"model": "m", "max_tokens": 5, "messages": list(turns), **more}
+    return anthropic.request_of(anthropic_shapes.MessagesBody.model_validate(fields))
 
 
 def sse(pieces: list[bytes]) -> list[dict[str, Any]]:
@@ -101,6 +112,99 @@ def test_pictures_and_calls_come_in_alike() -> None:
     assert ours == wanted
 
 
+def test_no_parts_are_an_empty_text() -> None:
+    """Of a result, of what the model said, in every dialect; and null where a dialect lets it be left out."""
+    turns: Any = [{"role": "assistant", "content": [], "tool_calls": [CALL]}, {"role": "assistant", "content": []}]
+    turns.append({"role": "tool", "tool_call_id": "call_1", "content": []})
+    [openai] = chat.requests_of(ChatCompletionBody(model="m", messages=turns))
+    assert [it["content"] for it in asked(openai)] == ["", "", ""]
+    items: Any = [
+        {"role": "assistant", "content": []},
+        {"type": "function_call_output", "call_id": "call_1", "output": []},
+    ]
+    responses = request_of(ResponseBody.model_validate({"model": "m", "input": items}))
+    assert [it["content"] for it in asked(responses)] == ["", ""]
+    results: Any = [{"type": "tool_result", "tool_use_id": it, **more} for it, more in NOTHING.items()]
+    assert [it["content"] for it in asked(of_anthropic({"role": "user", "content": results}))] == ["", "", ""]
+
+
+def test_a_result_that_is_an_error_says_so() -> None:
+    results: Any = [
+        {"type": "tool_result", "tool_use_id": "a", "content": "no city", "is_error": True},
+        {"type": "tool_result", "tool_use_id": "b", "content": [{"type": "text", "text": "no"}], "is_error": True},
+        {"type": "tool_result", "tool_use_id": "c", "content": "12", "is_error": None},
+    ]
+    first, second, third = asked(of_anthropic({"role": "user", "content": results}))
+    assert (first["content"], third["content"]) == ("Error: no city", "12")
+    assert [part["text"] for part in second["content"]] == ["Error:", "no"]
+
+
+def test_anthropics_system_messages_between_turns() -> None:
+    texts = [{"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}]
+    turns: Any = [
+        {"role": "user", "content": "Hello."},
+        {"role": "system", "content": texts},
+        {"role": "system", "content": "Go."},
+    ]
+    assert asked(of_anthropic(*turns))[1:] == [
+        {"role": "system", "content": "Be brief.\n\nBe kind."},
+        {"role": "system", "content": "Go."},
+    ]
+
+
+def test_what_was_refused_is_a_text() -> None:
+    said: Any = [{"type": "text", "text": "Hm."}, {"type": "refusal", "refusal": "No."}]
+    body = ChatCompletionBody.model_validate({"model": "m", "messages": [{"role": "assistant", "content": said}]})
+    [message] = asked(chat.requests_of(body)[0])
+    assert [part["text"] for part in message["content"]] == ["Hm.", "No."]
+
+
+def test_a_schema_beside_json_object_is_kept_to() -> None:
+    for more, wanted in (({"schema": {"type": "array"}}, {"type": "array"}), ({"schema": None}, None), ({}, None)):
+        form = {"type": "json_object", **more}
+        [fields] = chat.requests_of(ChatCompletionBody.model_validate({**ASK, "response_format": form}))
+        request: Any = parse_request({"id": 1, "action": "chat", **fields})
+        taken = request.options.response_format
+        assert (taken.json_schema.schema_ if taken.json_schema else None) == wanted
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "what"),
+    [
+        ({"tool_choice": "required"}, "tool_choice", "there are no tools"),
+        ({"tool_choice": NAMED}, "tool_choice", "names none of the tools"),
+        ({"tools": [LOOK], "tool_choice": NAMED}, "tool_choice", "names none of the tools"),
+        ({"tools": [LOOK, LOOK]}, "tools", "names of their own"),
+    ],
+)
+def test_a_choice_of_tools_that_are_not_there(more: dict[str, Any], path: str, what: str) -> None:
+    [fields] = chat.requests_of(ChatCompletionBody.model_validate({**ASK, **more}))
+    with pytest.raises(TabAgentError, match=f"^{path}: .*{what}") as refused:
+        parse_request({"id": 1, "action": "chat", **fields})
+    assert refused.value.details["path"] == path
+
+
+def test_a_choice_of_tools_that_are_not_there_in_other_dialects() -> None:
+    anthropics = of_anthropic({"role": "user", "content": "x"}, tool_choice={"type": "any"})
+    for fields in (anthropics, request_of(ResponseBody(model="m", input="x", tool_choice="required"))):
+        with pytest.raises(TabAgentError, match=r"^tool_choice: "):
+            asked(fields)
+
+
+def test_long_names_of_tools_and_pictures_in_capitals() -> None:
+    tool = {"type": "function", "function": {"name": "x" * 128}}
+    picture = {"type": "image_url", "image_url": {"url": URL.replace("png", "PNG")}}
+    turn: Any = {"role": "user", "content": [picture]}
+    assert asked({"model": "m", "messages": [turn], "tools": [tool]}) == [turn]
+
+
+@pytest.mark.parametrize(("name", "asked_for"), [("modalities", ["text", "audio"]), ("audio", {"voice": "alloy"})])
+def test_only_texts_are_answered(name: str, asked_for: Any) -> None:
+    chat.requests_of(ChatCompletionBody.model_validate({**ASK, "modalities": ["text"], "audio": None}))
+    with pytest.raises(Failure, match=name):
+        chat.requests_of(ChatCompletionBody.model_validate({**ASK, name: asked_for}))
+
+
 def test_thoughts_and_calls_go_out_as_openai_has_them() -> None:
     message = chat.completion([RESULT])["choices"][0]["message"]
     assert message == {
@@ -125,6 +229,15 @@ def test_responses_whole_and_streamed_have_the_same_items() -> None:
     assert {it["status"] for it in final["output"]} == {"completed"}
     opened = [it for it in events if it["type"] == "response.output_item.added"]
     assert [it["output_index"] for it in opened] == [0, 1, 2]
+
+
+def test_the_last_item_of_an_incomplete_response_is_incomplete() -> None:
+    body, cut = ResponseBody(model="m", input="x"), {**RESULT, "tool_calls": [], "finish_reason": "length"}
+    whole = Answer(body).whole(cut)
+    assert [it["status"] for it in (*whole["output"], whole)] == ["completed", "incomplete", "incomplete"]
+    answer = Answer(body)
+    *_, closed, last = sse([*answer.add({"text": "Bl"}), *answer.end(cut)])
+    assert closed["item"]["status"] == last["response"]["output"][0]["status"] == "incomplete"
 
 
 def test_anthropics_blocks_whole_and_streamed() -> None:

@@ -136,7 +136,7 @@ export interface CancelRequest {
   target: Id;
 }
 /**
- * One turn. ``content`` is data: nothing in it is a control token.
+ * One turn. ``content`` is data: nothing in it is a control token; no parts are an empty text.
  *
  * ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
  *
@@ -297,7 +297,7 @@ export interface GenerateOptions {
   top_logprobs?: number;
 }
 /**
- * What an answer looks like, as OpenAI has it.
+ * What an answer looks like, as OpenAI has it; as llama.cpp does, ``json_object`` may have a ``schema``.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ResponseFormat".

@@ -5,14 +5,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from native_host.protocol.messages.base import Message, Name
 
-FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
-PictureUrl = Annotated[str, StringConstraints(pattern=r"^data:image/[a-z0-9.+-]+;base64,")]
+
+def _not_fetched(url: Any) -> Any:
+    if isinstance(url, str) and url.lower().startswith(("http:", "https:")):
+        raise ValueError("pictures by URL are not fetched; send the picture itself as data:image/…;base64,…")
+    return url
+
+
+FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
+PictureUrl = Annotated[
+    str, StringConstraints(pattern=r"^data:image/[a-zA-Z0-9.+-]+;base64,"), BeforeValidator(_not_fetched)
+]
 """A picture in its own address: nothing is fetched."""
 
 
@@ -55,15 +64,20 @@ class ToolCall(Message):
 
 
 class ChatMessage(Message):
-    """One turn. ``content`` is data: nothing in it is a control token.
+    """One turn. ``content`` is data: nothing in it is a control token; no parts are an empty text.
 
     ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[ContentPart], Field(min_length=1, max_length=1024)] | None = None
+    content: str | Annotated[list[ContentPart], Field(max_length=1024)] | None = None
     tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=128)] | None = None
     tool_call_id: Name | None = None
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _without_parts_is_empty(cls, content: Any) -> Any:
+        return "" if content == [] else content
 
     @model_validator(mode="after")
     def _belongs_to_its_role(self) -> Self:

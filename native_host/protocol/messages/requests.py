@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from native_host.protocol.connection import PROTOCOL_VERSION
 from native_host.protocol.messages.base import Id, Message, Name, StopString
@@ -59,10 +67,17 @@ class JsonSchemaFormat(Message):
 
 
 class ResponseFormat(Message):
-    """What an answer looks like, as OpenAI has it."""
+    """What an answer looks like, as OpenAI has it; as llama.cpp does, ``json_object`` may have a ``schema``."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchemaFormat | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_schema_in_its_place(cls, form: Any) -> Any:
+        if isinstance(form, dict) and form.get("type") == "json_object" and form.get("schema"):
+            return {"type": "json_schema", "json_schema": {"schema": form["schema"]}}
+        return form
 
     @model_validator(mode="after")
     def _has_its_schema(self) -> Self:
@@ -216,16 +231,23 @@ class ChatRequest(RequestBase):
     engine: Name = "auto"
     options: GenerateOptions = GenerateOptions()
 
-    @model_validator(mode="after")
-    def _chooses_among_its_tools(self) -> Self:
-        names = [tool.function.name for tool in self.tools]
+    @field_validator("tools")
+    @classmethod
+    def _have_names_of_their_own(cls, tools: list[Tool]) -> list[Tool]:
+        names = [tool.function.name for tool in tools]
         if len(set(names)) < len(names):
-            raise ValueError("tools must have names of their own")
-        if isinstance(self.tool_choice, ToolChoice) and self.tool_choice.function.name not in names:
-            raise ValueError("tool_choice names none of the tools")
-        if self.tool_choice == "required" and not names:
-            raise ValueError("tool_choice is required, and there are no tools")
-        return self
+            raise ValueError("must have names of their own")
+        return tools
+
+    @field_validator("tool_choice")
+    @classmethod
+    def _is_among_the_tools(cls, choice: str | ToolChoice, info: ValidationInfo) -> str | ToolChoice:
+        names = {tool.function.name for tool in info.data.get("tools", [])}
+        if isinstance(choice, ToolChoice) and choice.function.name not in names:
+            raise ValueError("names none of the tools")
+        if choice == "required" and not names:
+            raise ValueError("is required, and there are no tools")
+        return choice
 
 
 class TokenizeRequest(RequestBase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from native_host.protocol.messages.base import Message
 from native_host.protocol.messages.chat import FunctionName
@@ -24,6 +24,13 @@ class ImageSource(Message):
     type: Literal["base64"]
     media_type: str
     data: str
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _not_fetched(cls, kind: Any) -> Any:
+        if kind == "url":
+            raise ValueError("pictures by URL are not fetched; send base64")
+        return kind
 
 
 class ImageBlock(Message):
@@ -47,7 +54,8 @@ class ToolResultBlock(Message):
 
     type: Literal["tool_result"]
     tool_use_id: str
-    content: str | list[Annotated[TextBlock | ImageBlock, Field(discriminator="type")]] = ""
+    content: str | list[Annotated[TextBlock | ImageBlock, Field(discriminator="type")]] | None = None
+    is_error: bool | None = None
 
 
 class ThinkingBlock(Message):
@@ -66,6 +74,13 @@ class Turn(Message):
     content: str | list[Block]
 
 
+class SystemTurn(Message):
+    """What the model is told between two turns."""
+
+    role: Literal["system"]
+    content: str | list[TextBlock]
+
+
 class Tool(Message):
     """A function that may be called."""
 
@@ -80,7 +95,7 @@ class Choice(Message):
 
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
-    disable_parallel_tool_use: bool = False
+    disable_parallel_tool_use: bool | None = None
 
 
 class Thinking(Message):
@@ -107,7 +122,7 @@ class MessagesBody(Sampling):
 
     model: str
     max_tokens: int
-    messages: Annotated[list[Turn], Field(min_length=1)]
+    messages: Annotated[list[Annotated[Turn | SystemTurn, Field(discriminator="role")]], Field(min_length=1)]
     system: str | list[TextBlock] | None = None
     stop_sequences: list[str] | None = None
     stream: bool | None = None

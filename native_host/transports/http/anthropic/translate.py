@@ -9,6 +9,7 @@ from native_host.transports.http.anthropic.shapes import (
     Block,
     ImageBlock,
     MessagesBody,
+    SystemTurn,
     TextBlock,
     ToolResultBlock,
     ToolUseBlock,
@@ -35,7 +36,7 @@ def request_of(body: MessagesBody) -> dict[str, Any]:
     }
     if body.tools:
         fields["tools"] = [_tool(tool.model_dump(exclude_none=True)) for tool in body.tools]
-        fields |= _choice(body)
+    fields |= _choice(body)
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -43,10 +44,9 @@ def messages_of(body: MessagesBody) -> list[dict[str, Any]]:
     """The turns as messages: results of tools are messages of their own, before the rest of their turn."""
     messages: list[dict[str, Any]] = []
     if body.system:
-        text = body.system if isinstance(body.system, str) else "\n\n".join(block.text for block in body.system)
-        messages.append({"role": "system", "content": text})
+        messages.append(_system(body.system))
     for turn in body.messages:
-        messages += _of_turn(turn)
+        messages += [_system(turn.content)] if isinstance(turn, SystemTurn) else _of_turn(turn)
     return messages
 
 
@@ -94,11 +94,16 @@ def usage_of(result: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def _system(content: str | list[TextBlock]) -> dict[str, Any]:
+    text = content if isinstance(content, str) else "\n\n".join(block.text for block in content)
+    return {"role": "system", "content": text}
+
+
 def _of_turn(turn: Turn) -> list[dict[str, Any]]:
     if isinstance(turn.content, str):
         return [{"role": turn.role, "content": turn.content}]
     results = [
-        {"role": "tool", "tool_call_id": block.tool_use_id, "content": _parts(block.content)}
+        {"role": "tool", "tool_call_id": block.tool_use_id, "content": _result(block)}
         for block in turn.content
         if isinstance(block, ToolResultBlock)
     ]
@@ -110,6 +115,13 @@ def _of_turn(turn: Turn) -> list[dict[str, Any]]:
     if len(message) == 1:
         return results or [{"role": turn.role, "content": ""}]
     return [*results, message]
+
+
+def _result(block: ToolResultBlock) -> str | list[dict[str, Any]]:
+    content = _parts(block.content or "")
+    if not block.is_error:
+        return content
+    return f"Error: {content}" if isinstance(content, str) else [{"type": "text", "text": "Error:"}, *content]
 
 
 def _parts(content: str | list[Any]) -> str | list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from native_host.transports.http import choices
 from native_host.transports.http.openai.chat_shapes import ChatCompletion, ChatCompletionBody
 from native_host.transports.http.openai.stream_errors import ending_in_errors
 from native_host.transports.http.openai.usage import usage_of
-from native_host.transports.http.sampling import options_of, refuse, seed_of, stops
+from native_host.transports.http.sampling import bad_param, options_of, refuse, seed_of, stops
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
@@ -46,13 +46,15 @@ def routes(service: Service) -> APIRouter:
 
 def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
     """The protocol's ``chat``, once for each answer that is wanted; each draws from a seed of its own."""
-    refuse(body, "frequency_penalty", "presence_penalty", "logit_bias", "functions", "function_call")
+    refuse(body, "frequency_penalty", "presence_penalty", "logit_bias", "audio", "functions", "function_call")
+    if set(body.modalities or ()) - {"text"}:
+        raise bad_param("modalities", "answers are text here; leave it out")
     count = body.n or 1
     fields = {
         "model": body.model,
         "messages": [message.model_dump(exclude_none=True) for message in body.messages],
         "tools": [tool.model_dump(exclude_none=True) for tool in body.tools] if body.tools else None,
-        "tool_choice": _dumped(body.tool_choice) if body.tools else None,
+        "tool_choice": _dumped(body.tool_choice),
         "parallel_tool_calls": body.parallel_tool_calls,
         "thinking": _thinking(body),
         "engine": body.engine,

@@ -15,17 +15,26 @@ from native_host.transports.http.sampling import Sampling
 MAX_CHOICES = 16
 
 
-def _without_empty_calls(message: Any) -> Any:
-    """Some clients write ``"tool_calls": []`` where there are none."""
-    if isinstance(message, dict) and message.get("tool_calls") == []:
-        return {key: value for key, value in message.items() if key != "tool_calls"}
-    return message
+def _as_the_protocol_has_it(message: Any) -> Any:
+    """Some clients write ``"tool_calls": []`` where there are none; what an earlier answer refused is a text."""
+    if not isinstance(message, dict):
+        return message
+    plain = {key: value for key, value in message.items() if (key, value) != ("tool_calls", [])}
+    if message.get("role") == "assistant" and isinstance(message.get("content"), list):
+        plain["content"] = [_refusal_as_text(part) for part in message["content"]]
+    return plain
+
+
+def _refusal_as_text(part: Any) -> Any:
+    if isinstance(part, dict) and part.get("type") == "refusal" and "refusal" in part:
+        return {"type": "text", "text": part["refusal"]}
+    return part
 
 
 class StreamOptions(Message):
     """What a stream has beside its pieces."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class ChatTemplateOptions(Message):
@@ -38,7 +47,7 @@ class ChatCompletionBody(Sampling):
     """A conversation to answer."""
 
     model: str
-    messages: Annotated[list[Annotated[ChatMessage, BeforeValidator(_without_empty_calls)]], Field(min_length=1)]
+    messages: Annotated[list[Annotated[ChatMessage, BeforeValidator(_as_the_protocol_has_it)]], Field(min_length=1)]
     tools: list[Tool] | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -54,12 +63,14 @@ class ChatCompletionBody(Sampling):
     top_logprobs: int | None = None
     reasoning_effort: str | None = Field(default=None, description="`none`: the model is not to think first.")
     chat_template_kwargs: ChatTemplateOptions | None = None
-    truncation: Literal["auto", "disabled"] = Field(
-        default="disabled", description="`auto`: the oldest turns are left out where the conversation does not fit."
+    truncation: Literal["auto", "disabled"] | None = Field(
+        default=None, description="`auto`: the oldest turns are left out where the conversation does not fit."
     )
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
+    modalities: list[str] | None = None
+    audio: Any = None
     functions: list[Any] | None = None
     function_call: Any = None
 

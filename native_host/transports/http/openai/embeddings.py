@@ -23,7 +23,7 @@ class EmbeddingBody(Message):
 
     model: str
     input: str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     engine: str | None = None
     keep_alive: float | str | None = None

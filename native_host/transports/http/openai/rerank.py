@@ -27,7 +27,7 @@ class RerankBody(Message):
     query: str
     documents: Annotated[list[str | Document], Field(min_length=1, max_length=MAX_INPUTS)]
     top_n: int | None = None
-    return_documents: bool = False
+    return_documents: bool | None = None
     engine: str | None = None
     keep_alive: float | str | None = None
     context_length: int | None = None

@@ -11,11 +11,12 @@ from native_host.transports.http.openai.responses_shapes import (
     InputItem,
     InputMessage,
     InputPart,
+    ItemReference,
     NamedFunction,
     Refusal,
     ResponseBody,
 )
-from native_host.transports.http.sampling import options_of, refuse
+from native_host.transports.http.sampling import bad_param, options_of, refuse
 
 LOGPROBS = "message.output_text.logprobs"
 
@@ -39,7 +40,7 @@ def request_of(body: ResponseBody) -> dict[str, Any]:
         "model": body.model,
         "messages": messages_of(body),
         "tools": [_tool(tool.model_dump(exclude_none=True)) for tool in body.tools] if body.tools else None,
-        "tool_choice": _choice(body) if body.tools else None,
+        "tool_choice": _choice(body),
         "parallel_tool_calls": body.parallel_tool_calls,
         "thinking": None if effort is None else effort != "none",
         "engine": body.engine,
@@ -57,7 +58,7 @@ def messages_of(body: ResponseBody) -> list[dict[str, Any]]:
     items: list[InputItem] = (
         [InputMessage(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     )
-    for item in items:
+    for index, item in enumerate(items):
         if isinstance(item, InputMessage):
             messages.append({"role": item.role, "content": _content(item.content)})
         elif isinstance(item, CallItem):
@@ -69,6 +70,8 @@ def messages_of(body: ResponseBody) -> list[dict[str, Any]]:
         elif isinstance(item, CallOutputItem):
             output = {"role": "tool", "tool_call_id": item.call_id, "content": _content(item.output)}
             messages.append(output)
+        elif isinstance(item, ItemReference):
+            raise bad_param(f"input.{index}", "is not kept here; send the items themselves, with store: false")
     return messages
 
 

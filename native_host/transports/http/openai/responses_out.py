@@ -47,8 +47,8 @@ class Answer:
         """The ``done`` event of the protocol."""
         if not self._output:
             yield from self._open_item("message")
-        yield from self._close()
         response = self._finished(result)
+        yield from self._close(response["status"])
         yield self._event(f"response.{response['status']}", response=response)
 
     def fail(self, error: dict[str, Any]) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ class Answer:
         self._output.append(item)
         yield self._event("response.output_item.added", output_index=len(self._output) - 1, item=item)
 
-    def _close(self) -> Iterator[bytes]:
+    def _close(self, status: str = "completed") -> Iterator[bytes]:
         if self._open is None:
             return
         item, place = self._open, self._place()
@@ -118,7 +118,7 @@ class Answer:
             more = {"logprobs": part["logprobs"]} if name == "output_text" else {}
             yield self._event(f"response.{name}.done", **place, content_index=0, text=part["text"], **more)
             yield self._event("response.content_part.done", **place, content_index=0, part=part)
-        item["status"] = "completed"
+        item["status"] = status
         self._open = None
         yield self._event("response.output_item.done", output_index=place["output_index"], item=item)
 

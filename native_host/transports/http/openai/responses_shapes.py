@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Discriminator, Field, JsonValue, Tag
 
 from native_host.protocol.messages.base import Message
 from native_host.transports.http.sampling import Sampling
@@ -40,7 +40,7 @@ InputPart = Annotated[InputText | InputImage | Refusal, Field(discriminator="typ
 class InputMessage(Message):
     """A turn."""
 
-    type: Literal["message"] = "message"
+    type: Literal["message"] | None = None
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[InputPart]
 
@@ -68,7 +68,29 @@ class ReasoningItem(Message):
     type: Literal["reasoning"]
 
 
-InputItem = CallItem | CallOutputItem | ReasoningItem | InputMessage
+class ItemReference(Message):
+    """An item of an earlier answer by its id; none is kept here."""
+
+    type: Literal["item_reference"]
+
+
+def _type_of(item: Any) -> Any:
+    """A message may leave its type out."""
+    return (item.get("type") if isinstance(item, dict) else getattr(item, "type", None)) or "message"
+
+
+InputItem = Annotated[
+    Annotated[InputMessage, Tag("message")]
+    | Annotated[CallItem, Tag("function_call")]
+    | Annotated[CallOutputItem, Tag("function_call_output")]
+    | Annotated[ReasoningItem, Tag("reasoning")]
+    | Annotated[ItemReference, Tag("item_reference")],
+    Discriminator(
+        _type_of,
+        custom_error_type="item_type",
+        custom_error_message="has a type that is not taken here",
+    ),
+]
 
 
 class FunctionTool(Message):
