@@ -90,7 +90,7 @@ class ModelLibrary:
             )
         raise TabAgentError(
             ErrorCode.MODEL_NOT_FOUND,
-            f"There is no model {reference[:200]!r}. Choose one of list_models, or give an absolute path.",
+            f"There is no model {reference[:200]!r}. Choose one that is listed, or pull it first.",
             model=reference[:200],
         )
 

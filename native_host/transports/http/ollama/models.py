@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from native_host import __version__
+from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.transports.http.ollama.names import name_of
 from native_host.transports.http.ollama.shapes import NamedBody
 from native_host.transports.http.sampling import bad_param
@@ -44,7 +45,13 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/api/show", summary="What a model is.")
     async def show(body: NamedBody) -> dict[str, Any]:
-        model = await service.result("detect_model", {"model": named(body)})
+        name = named(body)
+        try:
+            model = await service.result("detect_model", {"model": name})
+        except TabAgentError as error:
+            if error.code is not ErrorCode.MODEL_NOT_FOUND:
+                raise
+            raise TabAgentError(error.code, f"There is no model {name[:200]!r}.", model=name[:200]) from error
         return _shown(model, (await service.result("hello"))["engines"])
 
     @router.delete("/api/delete", summary="Remove a model from the disk.")
