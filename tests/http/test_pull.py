@@ -12,6 +12,7 @@ from native_host.transports.http.own import PREFIX
 from tests.fake_hub import FakeHub, Fault, Repository
 from tests.http.http_process import HttpProcess
 from tests.library.pulling import FILE, MODEL, REPO
+from tests.support import MODEL as PACKAGED
 from tests.support import Installation
 
 SLOW = Fault(delay_s=0.03)
@@ -48,6 +49,14 @@ def test_ollamas_client_shows_how_far_it_is(client: ollama.Client, hub: FakeHub)
     assert hub.downloads(FILE) == 1
     client.delete(f"{REPO}:Q4_0")
     assert f"{REPO}:Q4_0" not in {it.model for it in client.list().models}
+
+
+@pytest.mark.parametrize("name", [PACKAGED, f"{PACKAGED}:latest", "mine"])
+def test_what_is_here_already_needs_no_hub(http: HttpProcess, client: ollama.Client, hub: FakeHub, name: str) -> None:
+    http.installation.chaos_model("mine")
+    assert client.pull(name).status == "success"
+    assert [it.status for it in client.pull(name, stream=True)] == ["success"]
+    assert not hub.requests
 
 
 @pytest.mark.parametrize("stream", [False, True])

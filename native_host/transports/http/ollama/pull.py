@@ -25,12 +25,19 @@ def routes(service: Service) -> APIRouter:
     @router.post("/api/pull", response_model=None, summary="Download a model.")
     async def pull(body: NamedBody) -> Response:
         model = named(body)
+        if await _is_here(service, model):
+            return JSONResponse({"status": "success"})
         if body.stream is not False:
             return await streamed(_stream(service, model), NDJSON)
         await service.result("pull_model", {"model": model})
         return JSONResponse({"status": "success"})
 
     return router
+
+
+async def _is_here(service: Service, model: str) -> bool:
+    """Whether it is here under a name that no hub has, such as that of a file in ``model_dirs``."""
+    return "/" not in model and model in {it["name"] for it in (await service.result("list_models"))["models"]}
 
 
 async def _stream(service: Service, model: str) -> AsyncGenerator[bytes]:
