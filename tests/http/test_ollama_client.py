@@ -68,6 +68,43 @@ def test_numbers_below_zero(client: ollama.Client) -> None:
     assert len({client.generate(MODEL, "Say something.", options=random).response for _ in range(4)}) > 1
 
 
+def test_what_go_reads_too(real: HttpProcess) -> None:
+    """Null is what is not there, a whole number may have a point, and tools need no type."""
+    call = {"function": {"name": "look", "arguments": None}}
+    turns = [*CAPITAL, {"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "tool", "content": "x"}]
+    tools = [{"function": {"name": "look", "parameters": {"type": "object"}}}]
+    options = {"top_k": 40.0, "num_predict": 4.0, "num_ctx": None, "temperature": 0}
+    whole: Any = {"model": MODEL, "options": options, "keep_alive": "9999h", "stream": False}
+    answer = real.post("/api/chat", messages=turns, tools=tools, **whole).json()
+    assert answer["eval_count"] <= 4, answer
+    assert real.post("/api/generate", prompt="One, two,", raw=True, **whole).json()["done_reason"] == "length"
+    for route, field in (("chat", "messages"), ("generate", "prompt")):
+        assert real.post(f"/api/{route}", **{field: None}, **whole).json()["done_reason"] == "load"
+    whole["options"]["num_predict"] = 0
+    assert real.post("/api/chat", messages=CAPITAL, **whole).json()["done_reason"] == "stop"
+    assert real.post("/api/embed", model="minilm", input=[], keep_alive="9999h").json()["embeddings"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        *(({"options": {name: 2}}, name) for name in ("mirostat", "repeat_last_n", "tfs_z", "typical_p")),
+        ({"options": {"repeat_last_n": 0}}, "repeat_last_n"),
+        ({"raw": True, "system": "You rhyme."}, "system"),
+        ({"raw": True, "images": ["AAAA"]}, "images"),
+    ],
+)
+def test_what_is_not_there_is_refused_by_its_name(real: HttpProcess, fields: dict[str, Any], name: str) -> None:
+    answer = real.post("/api/generate", model=MODEL, prompt="x", **fields)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(f"{name}: ")
+
+
+def test_options_that_change_no_answer(client: ollama.Client) -> None:
+    neutral = {"mirostat": 0, "repeat_last_n": 64, "tfs_z": 1.0, "typical_p": 1.0, "num_thread": 2, "num_gpu": 99}
+    assert client.generate(MODEL, "One, two,", raw=True, options={**GREEDY, "num_predict": 2, **neutral}).response
+
+
 @pytest.mark.parametrize("seed", range(SCHEMAS))
 def test_an_answer_matches_its_schema(client: ollama.Client, seed: int) -> None:
     schema = random_schema(seed)
@@ -138,6 +175,11 @@ def test_errors(client: ollama.Client, real: HttpProcess) -> None:
     with pytest.raises(ollama.ResponseError) as unknown:
         list(client.chat("nothing", CAPITAL, stream=True))
     assert unknown.value.status_code == 404
+    for asked in ("chat", "show", "generate"):
+        answer = real.post(f"/api/{asked}", model="nothing", messages=CAPITAL, prompt="x")
+        assert answer.status_code == 404
+        assert answer.json()["error"].startswith("There is no model 'nothing'.")
+        assert "path" not in answer.text
     with pytest.raises(ollama.ResponseError, match="temperature"):
         client.chat(MODEL, CAPITAL, options={"temperature": 99})
     for picture in ("é", "?", "AAAA" * 10):
@@ -153,3 +195,6 @@ def test_errors(client: ollama.Client, real: HttpProcess) -> None:
 def test_the_root_says_what_clients_look_for(real: HttpProcess) -> None:
     assert real.client.get("/").text == "Ollama is running"
     assert real.client.get("/api/version").json()["version"]
+    for path in ("/", "/api/version", "/api/tags"):
+        assert (real.client.head(path).status_code, real.client.head(path).content) == (200, b"")
+    assert real.client.head("/api/chat").status_code == 405

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from native_host.transports.http.sampling import seconds
+
 _TAG = ":latest"
+_LONGEST_S = 31_536_000.0
 
 
 def name_of(model: str) -> str:
     """Our name of a model. Ollama's clients add ``:latest`` where no tag is given; only Ollama's own have tags."""
     return model if model.startswith("ollama/") else model.removesuffix(_TAG)
+
+
+def kept_s(keep_alive: float | str | None) -> float | None:
+    """How long a model is kept, in seconds, as long as the protocol has it at most."""
+    given = seconds(keep_alive)
+    return given if given is None else min(given, _LONGEST_S)
 
 
 def now() -> str:

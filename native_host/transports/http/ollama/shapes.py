@@ -4,40 +4,65 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.chat import FunctionName, Tool
+from native_host.protocol.messages.chat import FunctionDefinition, FunctionName
 from native_host.transports.http.sampling import Sampling
 
 Duration = float | str | None
 
 
+class GoMessage(Message):
+    """Read as Go does it: null is what is not there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
 class Options(Sampling):
-    """How an answer is made. What is not here is left to the engine."""
+    """How an answer is made. What is not here says how fast, and is left to the engine."""
 
     num_predict: int | None = None
     num_ctx: int | None = None
     stop: str | list[str] | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    mirostat: float | None = None
+    repeat_last_n: float | None = None
+    tfs_z: float | None = None
+    typical_p: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, given: Any) -> Any:
+        return {name: _whole(value) for name, value in given.items()} if isinstance(given, dict) else given
 
 
-class CalledFunction(Message):
+class CalledFunction(GoMessage):
     """What was called; here arguments are an object."""
 
     name: FunctionName
     arguments: dict[str, JsonValue] = {}  # noqa: RUF012  # pydantic copies it
 
 
-class Call(Message):
+class Call(GoMessage):
     """A call that the model made."""
 
     id: str | None = None
     function: CalledFunction
 
 
-class Turn(Message):
+class OfferedTool(GoMessage):
+    """A tool that the model may call."""
+
+    type: Literal["function"] = "function"
+    function: FunctionDefinition
+
+
+class Turn(GoMessage):
     """A message. ``images`` are files in base64; ``tool_name`` says which call a ``tool`` answers."""
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -48,7 +73,7 @@ class Turn(Message):
     tool_call_id: str | None = None
 
 
-class Answering(Message):
+class Answering(GoMessage):
     """What ``chat`` and ``generate`` share. ``format`` is ``"json"`` or a JSON schema."""
 
     model: str
@@ -65,7 +90,7 @@ class ChatBody(Answering):
     """A conversation; without a message the model is loaded, or unloaded by a ``keep_alive`` of 0."""
 
     messages: Annotated[list[Turn], Field(max_length=1024)] = []  # noqa: RUF012  # pydantic copies it
-    tools: list[Tool] | None = None
+    tools: list[OfferedTool] | None = None
 
 
 class GenerateBody(Answering):
@@ -80,11 +105,11 @@ class GenerateBody(Answering):
     context: list[int] | None = None
 
 
-class EmbedBody(Message):
-    """Texts as vectors."""
+class EmbedBody(GoMessage):
+    """Texts as vectors; without a text the model is loaded."""
 
     model: str
-    input: str | list[str]
+    input: str | list[str] = []  # noqa: RUF012  # pydantic copies it
     truncate: bool | None = None
     dimensions: int | None = None
     options: Options | None = None
@@ -108,3 +133,7 @@ class NamedBody(Message):
     stream: bool | None = None
     verbose: Any = None
     insecure: Any = None
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -7,10 +7,12 @@ import json
 from typing import Any
 
 from native_host.protocol.messages.requests import MAX_LOGPROBS, MAX_TOKENS
-from native_host.transports.http.ollama.names import name_of, nanoseconds, now
+from native_host.transports.http.ollama.names import kept_s, name_of, nanoseconds, now
 from native_host.transports.http.ollama.shapes import Answering, ChatBody, GenerateBody, Options, Turn
-from native_host.transports.http.sampling import bad_param, options_of, refuse, seconds, stops
+from native_host.transports.http.sampling import bad_param, options_of, refuse, stops
 
+_NEUTRAL = {"mirostat": 0, "repeat_last_n": 64, "tfs_z": 1, "typical_p": 1}
+"""What cannot be set, and the value that asks for nothing else than what is done."""
 _PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
@@ -26,6 +28,7 @@ def generate_of(body: GenerateBody) -> tuple[str, dict[str, Any]]:
     """The action that answers a prompt, and its fields."""
     refuse(body, "suffix", "template", "context")
     if body.raw:
+        refuse(body, "system", "images")
         fields = _common(body)
         fields.pop("thinking", None)
         return "generate", {"prompt": body.prompt, **fields}
@@ -74,16 +77,19 @@ def last_line(model: str, result: dict[str, Any]) -> dict[str, Any]:
 def _common(body: Answering) -> dict[str, Any]:
     given = body.options or Options()
     refuse(given, "frequency_penalty", "presence_penalty")
+    for name, neutral in _NEUTRAL.items():
+        if getattr(given, name) not in (None, neutral):
+            raise bad_param(name, f"is not supported here; leave it out, or {neutral}")
     options = options_of(
         given,
-        max_tokens=_unlimited(body) if given.num_predict is not None and given.num_predict < 0 else given.num_predict,
+        max_tokens=_unlimited(body) if (given.num_predict or 0) < 0 else given.num_predict or None,
         stop=stops(given.stop),
         response_format=_format(body),
         logprobs=body.logprobs,
         top_logprobs=body.top_logprobs,
         **({"seed": None} if given.seed is not None and given.seed < 0 else {}),
         **({"context_length": given.num_ctx} if given.num_ctx is not None else {}),
-        **({"keep_alive": seconds(body.keep_alive)} if body.keep_alive is not None else {}),
+        keep_alive=kept_s(given.keep_alive if body.keep_alive is None else body.keep_alive),
     )
     fields: dict[str, Any] = {"model": name_of(body.model), "options": options}
     if given.engine:
