@@ -12,7 +12,7 @@ import typer
 
 from native_host.cli.options import Json
 from native_host.cli.terminal import FLAGS, session
-from native_host.settings import Origin, Resolved, resolve
+from native_host.settings import Origin, Resolved, resolve, resolve_directories
 
 app = typer.Typer(no_args_is_help=True, help="Settings, and where they come from.", rich_markup_mode=None)
 
@@ -40,8 +40,8 @@ def show(
 @app.command()
 def path(json_output: Json = False) -> None:
     """Print where config.toml is, or would be."""
-    with session(as_json=json_output) as terminal:
-        file = resolve(FLAGS.get()).file
+    with session(as_json=json_output, needs_settings=False) as terminal:
+        file = resolve_directories().file
         if terminal.as_json:
             terminal.json({"path": str(file), "exists": file.exists()})
         else:

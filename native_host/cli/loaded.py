@@ -108,7 +108,7 @@ def unload(
 
 def stop(json_output: Json = False) -> None:
     """End the background process, every model with it, and every tabagent serve. The next command starts it again."""
-    with session(as_json=json_output) as terminal:
+    with session(as_json=json_output, needs_settings=False) as terminal:
         settings = terminal.settings
         http = serving(settings)
         for pid in http:  # before the broker, which they would start again

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,9 +26,11 @@ from native_host.cli import (
     run,
     serve,
 )
-from native_host.cli.terminal import FLAGS
+from native_host.cli.terminal import FLAGS, drop_output
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, epilog=exit_status.epilog())
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=exit_status.epilog()
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -70,7 +75,21 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """Entry point of ``tabagent``."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows another
-    app()
+    try:
+        app()
+    except OSError as error:  # the disk that takes the output is full, for one
+        drop_output()
+        with suppress(OSError):
+            sys.stderr.write(f"error: {error}\n")
+        sys.exit(exit_status.FAILED)
+
+
+def _open_standard_streams() -> None:
+    """Whoever starts us may have closed some: nothing is read there, and what is written is lost."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives

@@ -54,5 +54,8 @@ REMEDIES: dict[str, str] = {
 
 def remedy(code: str, details: Mapping[str, Any]) -> str | None:
     """A sentence or two; None where the error's own says it all."""
-    hint = details.get("install_hint")
-    return f"Install it with: {hint}" if hint else REMEDIES.get(code)
+    if hint := details.get("install_hint"):
+        return f"Install it with: {hint}"
+    if variable := details.get("variable"):
+        return f"Correct {variable} in the environment, or unset it; docs/configuration.md lists every setting."
+    return REMEDIES.get(code)

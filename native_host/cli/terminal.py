@@ -21,7 +21,7 @@ from native_host.cli import exit_status
 from native_host.cli.remedies import remedy
 from native_host.cli.words import plain
 from native_host.protocol.errors import RETRYABLE, TabAgentError
-from native_host.settings import Settings, SettingsError, load_settings
+from native_host.settings import Settings, SettingsError, load_settings, resolve_directories
 
 FLAGS: ContextVar[dict[str, Any] | None] = ContextVar("FLAGS", default=None)
 """Settings given as options before the command."""
@@ -73,14 +73,15 @@ class Terminal:
 
 
 @contextmanager
-def session(*, as_json: bool, streams: bool = False) -> Iterator[Terminal]:
+def session(*, as_json: bool, streams: bool = False, needs_settings: bool = True) -> Iterator[Terminal]:
     """A command's frame: what it raises becomes a message and an exit status.
 
-    ``streams``: with JSON, an error is the last of its events, on a line of its own.
+    ``streams``: with JSON, an error is the last of its events, on a line of its own. ``needs_settings``: without, a
+    setting that is wrong leaves the directories and the defaults.
     """
     failure = _Failure(as_json=as_json, streams=streams)
     try:
-        terminal = Terminal(load_settings(FLAGS.get()), as_json=as_json)
+        terminal = Terminal(_settings(needed=needs_settings), as_json=as_json)
         failure.err = terminal.err
         yield terminal
         sys.stdout.flush()
@@ -89,10 +90,30 @@ def session(*, as_json: bool, streams: bool = False) -> Iterator[Terminal]:
     except InstallError as error:
         failure.tell(error.code, error.message, details=error.details)
     except SettingsError as error:
-        failure.tell("bad_setting", f"{error}.", status=exit_status.USAGE)
+        details = {"variable": error.variable} if error.variable else {}
+        failure.tell("bad_setting", sentence(error), status=exit_status.USAGE, details=details)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+        drop_output()
         raise typer.Exit(exit_status.NOBODY_READS) from None
+
+
+def drop_output() -> None:
+    """What standard output could not take goes nowhere: the interpreter flushes once more as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def sentence(error: Exception) -> str:
+    """Its message, with a full stop where it ends without any."""
+    return str(error) if str(error).endswith((".", "?")) else f"{error}."
+
+
+def _settings(*, needed: bool) -> Settings:
+    try:
+        return load_settings(FLAGS.get())
+    except SettingsError:
+        if needed:
+            raise
+        return resolve_directories().settings
 
 
 def tell_error(err: Console, code: str, message: str, details: Mapping[str, Any]) -> None:

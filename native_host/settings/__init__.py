@@ -6,7 +6,7 @@ error that names the nearest setting. The host imports this at every start, so i
 
 from native_host.settings.parsing import SettingsError
 from native_host.settings.schema import Secrets, Settings
-from native_host.settings.sources import Origin, Resolved, environment, load_settings, resolve
+from native_host.settings.sources import Origin, Resolved, environment, load_settings, resolve, resolve_directories
 
 __all__ = [
     "Origin",
@@ -17,4 +17,5 @@ __all__ = [
     "environment",
     "load_settings",
     "resolve",
+    "resolve_directories",
 ]

@@ -19,7 +19,14 @@ _SERVER_NAME = re.compile(r"(?!ollama$|lm-studio$)[A-Za-z0-9][A-Za-z0-9._-]{0,63
 
 
 class SettingsError(ValueError):
-    """A setting is unknown or has no such value; the message names where it was set."""
+    """A setting is unknown or has no such value; the message names where it was set.
+
+    ``variable`` is that of the environment, where one did it.
+    """
+
+    def __init__(self, message: str, variable: str | None = None) -> None:
+        super().__init__(message)
+        self.variable = variable
 
 
 def parse_text(where: str, setting: Field[Any], text: str) -> object:

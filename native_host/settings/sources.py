@@ -66,8 +66,11 @@ def resolve(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] =
             decide(name, value, Origin("flag", f"--{name.replace('_', '-')}"))
     _refuse_unknown_variables(environ, known)
     for name, setting in known.items():
-        for variable, value in _from_variables(setting, environ):
-            decide(name, value, Origin("environment", variable))
+        for variable, text in _variables(setting, environ):
+            try:
+                decide(name, parse_text(variable, setting, text), Origin("environment", variable))
+            except SettingsError as error:
+                raise SettingsError(str(error), variable) from None
     if "config_dir" not in values:
         decide("config_dir", _default_directory("config_dir"), Origin("default"))
     file = values["config_dir"] / FILE
@@ -79,6 +82,17 @@ def resolve(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] =
     return Resolved(Settings(**values), {name: origins.get(name, Origin("default")) for name in known}, file)
 
 
+def resolve_directories(environ: Mapping[str, str] = os.environ) -> Resolved:
+    """The directories of the environment, and defaults: for what must work while another setting is wrong."""
+    named = {name: environ.get(variable_of(name)) for name in _DIRECTORIES}
+    values: dict[str, Any] = {
+        name: Path(text).expanduser().absolute() if text else _default_directory(name) for name, text in named.items()
+    }
+    origins = {it.name: Origin("default") for it in fields(Settings)}
+    origins |= {name: Origin("environment", variable_of(name)) for name, text in named.items() if text}
+    return Resolved(Settings(**values), origins, values["config_dir"] / FILE)
+
+
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return f"{_PREFIX}{name.upper()}"
@@ -88,12 +102,12 @@ def _named_in(origin: Origin, name: str) -> str:
     return f"{origin.where}: {name}" if origin.kind == "file" else origin.where or name
 
 
-def _from_variables(setting: Field[Any], environ: Mapping[str, str]) -> Iterable[tuple[str, object]]:
-    """By the variable that names it. An empty one counts as absent, unless empty means something."""
+def _variables(setting: Field[Any], environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """Those that name it, and their text. An empty one counts as absent, unless empty means something."""
     for variable in (variable_of(setting.name), setting.metadata.get("alias")):
         text = environ.get(variable) if variable else None
         if text or (text == "" and "may_be_empty" in setting.metadata):
-            yield str(variable), parse_text(str(variable), setting, text)
+            yield str(variable), text
     if setting.name == "color" and environ.get("NO_COLOR"):
         yield "NO_COLOR", "never"
 
@@ -102,7 +116,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str], known: Iterable[str]) 
     variables = {variable_of(name) for name in known}
     for variable in sorted(environ):
         if variable.startswith(_PREFIX) and variable not in variables and not variable.startswith(_READ_BY_OTHERS):
-            raise SettingsError(f"{variable} is no setting{_nearest(variable, variables)}")
+            raise SettingsError(f"{variable} is no setting{_nearest(variable, variables)}", variable)
 
 
 def _read(file: Path, known: Mapping[str, Field[Any]]) -> dict[str, object]:
@@ -130,7 +144,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415  # only for who misspelt
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else "; tabagent config show lists them all"
+    return f"; did you mean {near[0]}?" if near else "; docs/configuration.md lists them all"
 
 
 def _default_directory(name: str) -> Path:

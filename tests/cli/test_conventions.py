@@ -90,6 +90,47 @@ def test_an_error_says_code_sentence_and_remedy(cli: Cli) -> None:
     assert second == f"  {remedies.REMEDIES['model_not_found']}"
 
 
+def test_a_typo_in_the_file_leaves_the_commands_that_help(cli: Cli) -> None:
+    cli.installation.chaos_model("kept")
+    cli.ok("load", "kept", "--engine", "chaos")
+    file = Path(cli.environ["TABAGENT_CONFIG_DIR"]) / "config.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("keep_alive = 5\n")
+    first, second = cli("list").stderr.splitlines()
+    assert first == f"error bad_setting: {file}: keep_alive is no setting; did you mean keep_alive_s?"
+    assert "tabagent config path" in second
+    assert cli.ok("config", "path") == f"{file}\n"
+    assert "did you mean keep_alive_s?\n" in cli("doctor", "--quick").stdout
+    assert cli.ok("stop") == "TabAgent has ended.\n"
+
+
+def test_the_remedy_of_a_bad_variable_names_it(cli: Cli) -> None:
+    for variable in ("TABAGENT_THREDS", "TABAGENT_THREADS"):
+        assert f"  Correct {variable} in the environment" in cli("list", **{variable: "many"}).stderr
+
+
+@pytest.mark.parametrize("arguments", ["list", "list --json", "--help", "run slow --engine chaos '{}'"])
+def test_a_full_disk_is_told_in_a_line(cli: Cli, arguments: str) -> None:
+    cli.installation.chaos_model("slow")
+    done = in_shell(cli, f"{COMMAND} {arguments} < /dev/null > /dev/full")
+    assert done.returncode == exit_status.FAILED
+    assert done.stderr == "error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(cli: Cli, closed: str) -> None:
+    cli.installation.chaos_model("slow")
+    done = in_shell(cli, f"{COMMAND} run slow --engine chaos '{{}}' {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) is (closed == "<&-")
+
+
+def in_shell(cli: Cli, line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", line], env=cli.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def test_an_error_as_json(cli: Cli) -> None:
     done = cli("load", "/nowhere/model.gguf", "--json")
     assert done.returncode == exit_status.NO_SUCH_MODEL

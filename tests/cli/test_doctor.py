@@ -187,10 +187,13 @@ def test_a_token_of_the_users_own_is_closed_and_kept(healthy: Cli) -> None:
     assert (token.read_text(), stat.S_IMODE(token.stat().st_mode)) == ("a-token-that-I-chose\n", 0o600)
 
 
-def test_a_bad_setting_is_told_before_anything(healthy: Cli) -> None:
-    done = healthy("doctor", TABAGENT_HTTP_PROT="1")
-    assert done.returncode == exit_status.USAGE
-    assert "did you mean TABAGENT_HTTP_PORT?" in done.stderr
+def test_a_bad_setting_is_a_problem_and_nothing_is_started(healthy: Cli) -> None:
+    status, found = look(healthy, TABAGENT_HTTP_PROT="1")
+    assert status == exit_status.FAILED
+    assert found.keys() == {"settings", "disk"}
+    assert found["settings"]["severity"] == "problem"
+    assert found["settings"]["message"].endswith("did you mean TABAGENT_HTTP_PORT?")
+    assert found["settings"]["remedy"].startswith("Correct TABAGENT_HTTP_PROT in the environment")
 
 
 def test_another_variant_than_the_best_is_told(healthy: Cli) -> None:

@@ -96,7 +96,7 @@ def test_a_file_with_a_value_of_each_type(tmp_path: Path) -> None:
     [
         ("keep_alive = 3", {}, "keep_alive_s"),
         ("htp_port = 3", {}, "http_port"),
-        ("qqqqqqqqq = 3", {}, "config show"),
+        ("qqqqqqqqq = 3", {}, "docs/configuration.md"),
         ("", {"TABAGENT_HTTP_PROT": "1"}, "TABAGENT_HTTP_PORT"),
         ("", {"TABAGENT_MODEL_DIR": "/a"}, "TABAGENT_MODEL_DIRS"),
         ("http_port = '1'", {}, "a whole number"),

@@ -23,7 +23,7 @@ from native_host.cli.options import Json
 from native_host.cli.terminal import FLAGS, Terminal, session
 from native_host.cli.words import duration
 from native_host.protocol.errors import TabAgentError
-from native_host.settings import Resolved, resolve
+from native_host.settings import Resolved, SettingsError, resolve, resolve_directories
 from native_host.transports.http.access import token_path
 
 _HOST = "Host"
@@ -39,18 +39,18 @@ Quick = Annotated[bool, typer.Option("--quick", help="Leave out what takes long:
 
 def doctor(fix: Fix = False, quick: Quick = False, json_output: Json = False) -> None:
     """Look at everything that must work, and tell what to do. Exit status 1 where there is a problem."""
-    with session(as_json=json_output) as terminal:
-        resolved = resolve(FLAGS.get())
+    with session(as_json=json_output, needs_settings=False) as terminal:
+        resolved, wrong = _resolved()
         paths = install_paths(resolved.settings)
         repairs = _repairs(paths, resolved)
-        by_subject = _look(terminal, _subjects(terminal, resolved, paths, quick=quick))
+        by_subject = _look(terminal, _subjects(terminal, resolved, wrong, paths, quick=quick))
         fixed: list[str] = []
         needed = {it.fix for findings in by_subject.values() for it in findings}
         if fix and needed & repairs.keys():
             fixed = [_repair(terminal, name, repair) for name, repair in repairs.items() if name in needed]
             again = {title for title, findings in by_subject.items() if any(_may_have_changed(it) for it in findings)}
             again.add(_HOST)  # another one may be registered now
-            subjects = _subjects(terminal, resolved, paths, quick=quick)
+            subjects = _subjects(terminal, resolved, wrong, paths, quick=quick)
             by_subject |= _look(terminal, ((title, findings) for title, findings in subjects if title in again))
         found = [it for findings in by_subject.values() for it in findings]
         problems = [it for it in found if it.severity is Severity.PROBLEM]
@@ -59,6 +59,14 @@ def doctor(fix: Fix = False, quick: Quick = False, json_output: Json = False) ->
         else:
             _conclude(terminal, found, fixed, asked=fix)
     raise typer.Exit(exit_status.FAILED if problems else 0)
+
+
+def _resolved() -> tuple[Resolved, SettingsError | None]:
+    """The settings; where one is wrong, the directories alone, and what is wrong."""
+    try:
+        return resolve(FLAGS.get()), None
+    except SettingsError as error:
+        return resolve_directories(), error
 
 
 def _look(terminal: Terminal, subjects: Iterable[tuple[str, Iterable[Finding]]]) -> dict[str, list[Finding]]:
@@ -81,17 +89,22 @@ def _may_have_changed(finding: Finding) -> bool:
 
 
 def _subjects(
-    terminal: Terminal, resolved: Resolved, paths: InstallPaths, *, quick: bool
+    terminal: Terminal, resolved: Resolved, wrong: SettingsError | None, paths: InstallPaths, *, quick: bool
 ) -> Iterator[tuple[str, Iterable[Finding]]]:
-    yield "Settings and folders", _all(storage.settings(resolved), storage.folders(resolved.settings))
-    yield "Browsers", _browsers(paths)
-    yield "Background process", _broker(terminal)
-    yield _HOST, handshake.examine(_registered_host(paths))
-    yield "Processor", engines.processor(terminal)
+    if wrong is not None:  # no process of ours would start, and the file may name other folders
+        yield "Settings and folders", [storage.wrong_setting(wrong)]
+    else:
+        yield "Settings and folders", _all(storage.settings(resolved), storage.folders(resolved.settings))
+        yield "Browsers", _browsers(paths)
+        yield "Background process", _broker(terminal)
+        yield _HOST, handshake.examine(_registered_host(paths))
+        yield "Processor", engines.processor(terminal)
     if not quick:
         yield "Engines", engines.engines()
+    if wrong is None and not quick:
         yield "Model", engines.one_token(terminal)
-    yield "HTTP", http.examine(resolved.settings)
+    if wrong is None:
+        yield "HTTP", http.examine(resolved.settings)
     yield "Disk", storage.disk()
 
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from installer.doctor import Finding, Severity
+from native_host.cli.remedies import remedy
+from native_host.cli.terminal import sentence
 from native_host.cli.words import size
 from native_host.core.model_library.hub_cache import HubCache
-from native_host.settings import Resolved, Settings
+from native_host.settings import Resolved, Settings, SettingsError
 from native_host.transports.broker_link import UnsafeLocation, private_dir
 
 CLOSE_CONFIG = "close_config"
@@ -28,6 +30,12 @@ def settings(resolved: Resolved) -> Iterator[Finding]:
     if resolved.settings.server_keys and resolved.origins["server_keys"].kind == "file" and _is_open(resolved.file):
         message = f"{resolved.file} holds keys, and other users can read it."
         yield Finding("keys", Severity.WARNING, message, f"chmod 600 {resolved.file}", CLOSE_CONFIG)
+
+
+def wrong_setting(error: SettingsError) -> Finding:
+    """One that keeps every process of ours from starting."""
+    what_to_do = remedy("bad_setting", {"variable": error.variable})
+    return Finding("settings", Severity.PROBLEM, sentence(error), f"{what_to_do} Nothing starts until then.")
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
