@@ -110,7 +110,12 @@ def choose_engines(facts: ModelFacts, preference: str, engines: Sequence[EngineD
                 engine=preference[:64],
                 install_hint="",
             )
+        others = [place["engine"] for place in places]
         places = [place for place in places if place["engine"] == preference]
+        if others and not places and not facts["obstacles"]:
+            kind = facts["model_type"]
+            message = f"{preference} does not take {kind}. These do: {', '.join(others)}."
+            raise TabAgentError(ErrorCode.UNSUPPORTED_FORMAT, message, format=kind, path=facts["path"])
     able = [by_name[place["engine"]] for place in places if not place["obstacles"]]
     if able:
         return able if preference == FALLBACK else able[:1]

@@ -95,6 +95,18 @@ class LoadedModel:
             and _PLACING(options) == _PLACING(self.options)
         )
 
+    def wanted_context(self, options: LoadOptions) -> int | None:
+        """The context asked for, at most what the model was made for."""
+        asked, most = options.context_length, self.facts["context_length"]
+        return min(asked, most) if asked and most else asked
+
+    def is_roomy_enough(self, options: LoadOptions) -> bool:
+        """Whether it need not be loaded anew for more context: it has as much, cannot have it, or is in use."""
+        wanted = self.wanted_context(options)
+        if not wanted or not self.context_length or self.active:
+            return True
+        return wanted <= max(self.context_length, self.options.context_length or 0)
+
     async def ask(self, action: str, fields: dict[str, Any], stall_s: float) -> dict[str, Any]:
         """The result of a request whose events on the way are of no interest."""
         assert self.worker is not None

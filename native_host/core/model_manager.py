@@ -99,12 +99,15 @@ class ModelManager:
     ) -> AsyncIterator[tuple[LoadedModel, list[EngineFallback]]]:
         """The model, loaded, and kept while the context lasts; and what was tried before for this request.
 
-        One that is loaded otherwise serves too, unless it is to be ``as_asked``: then it makes way, as for ``load``.
+        One that is loaded otherwise serves too, unless it is idle and has less context than asked for, or is to be
+        ``as_asked``: then it makes way, as for ``load``.
         """
         file = await self._find(name)
 
         def suits(model: LoadedModel) -> bool:
-            return model.serves(engine, options) if as_asked else model.runs_on(engine)
+            if as_asked:
+                return model.serves(engine, options)
+            return model.runs_on(engine) and model.is_roomy_enough(options)
 
         demand = Demand(file, engine, options, reply, suits)
         model = await self._obtain(demand)
@@ -251,7 +254,7 @@ class ModelManager:
             "architecture": model.facts["architecture"],
             "device": model.options.device,
             "dtype": model.options.dtype,
-            "context_length": model.options.context_length,
+            "context_length": model.wanted_context(model.options),
             "gpu_layers": model.options.gpu_layers,
             "mlock": model.options.mlock,
             "threads": self._settings.threads,

@@ -227,7 +227,7 @@ export interface ChatRequest {
   options?: GenerateOptions;
 }
 /**
- * A tool; arguments always match its schema where the engine can see to it, strict or not.
+ * A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused if it is strict.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "Tool".

@@ -100,7 +100,7 @@ class FunctionDefinition(Message):
 
 
 class Tool(Message):
-    """A tool; arguments always match its schema where the engine can see to it, strict or not."""
+    """A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused if it is strict."""
 
     type: Literal["function"]
     function: FunctionDefinition

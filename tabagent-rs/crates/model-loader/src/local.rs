@@ -203,7 +203,8 @@ fn describe_gguf(found: &mut Detection, header: &GgufHeader, has_projector: bool
     found.context_length = known(header.context_length);
     found.chat_template = header.has_chat_template;
     found.license.clone_from(&header.license);
-    let context = context_length.unwrap_or_else(|| default_context_length(header));
+    let trained = u32::try_from(header.context_length).ok().filter(|&trained| trained > 0).unwrap_or(u32::MAX);
+    let context = context_length.unwrap_or_else(|| default_context_length(header)).min(trained);
     found.planned_context_length = Some(context.into());
     found.memory = Some(memory::estimate(header, context, SEQUENCES));
     if header.is_bitnet_fork() || header.architecture.starts_with("bitnet") {
@@ -340,8 +341,8 @@ fn read_config(found: &mut Detection, entry: &Path, context_length: Option<u32>)
     found.chat_template = read("chat_template.jinja").is_some()
         || read("tokenizer_config.json").is_some_and(|text| text.contains("\"chat_template\""));
     found.license = found.license.take().or_else(|| read("README.md").and_then(|text| license_of(&text)));
-    let context =
-        context_length.map(u64::from).or(config.context_length.map(|n| n.min(LARGEST_DEFAULT_CONTEXT.into())));
+    let asked = context_length.map(|asked| u64::from(asked).min(config.context_length.unwrap_or(u64::MAX)));
+    let context = asked.or(config.context_length.map(|trained| trained.min(LARGEST_DEFAULT_CONTEXT.into())));
     if let (Some(context), Some(weights)) = (context, found.size()) {
         found.planned_context_length = Some(context);
         found.memory = Some(memory::of_weights(weights, config.cache, context));
