@@ -53,7 +53,11 @@ def answer(terminal: Terminal, action: str, fields: dict[str, Any], *, verbose: 
         TabAgentError: there is none.
     """
     writer = Writer(terminal)
-    result = follow_or_fetch(terminal, action, fields, writer.token)
+    try:
+        result = follow_or_fetch(terminal, action, fields, writer.token)
+    except BaseException:
+        writer.cut()
+        raise
     if terminal.as_json:
         return result
     writer.end()
@@ -88,6 +92,11 @@ class Writer:
             typer.echo(plain(text) if self._is_terminal else text, nl=False, color=True)
             self.text += text
             self._last = text[-1]
+
+    def cut(self) -> None:
+        """What comes after an answer that broke off begins a line on a terminal; a pipe gets nothing more."""
+        if self._is_terminal and self._last != "\n":
+            typer.echo()
 
     def end(self) -> None:
         """Leave the cursor at the beginning of a line."""

@@ -22,9 +22,9 @@ from native_host.cli.terminal import session
 from native_host.cli.words import size
 
 Engine = Annotated[str, typer.Option(help="all that can run it, or one by its name.")]
-PromptTokens = Annotated[int, typer.Option(help="Tokens that are read.")]
-AnswerTokens = Annotated[int, typer.Option(help="Tokens that are written.")]
-Repeats = Annotated[int, typer.Option(help="Rounds, after one to warm up; the median counts.")]
+PromptTokens = Annotated[int, typer.Option(help="Tokens that are read.", min=16, max=131_072)]
+AnswerTokens = Annotated[int, typer.Option(help="Tokens that are written.", min=8, max=8192)]
+Repeats = Annotated[int, typer.Option(help="Rounds, after one to warm up; the median counts.", min=1, max=20)]
 _HEADERS = ("ENGINE", "READS tok/s", "WRITES tok/s", "REQUEST", "LOADS IN", "MEMORY", "")
 
 

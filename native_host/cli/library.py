@@ -79,10 +79,19 @@ def verify(model: Model, json_output: Json = False) -> None:
         if not terminal.as_json:
             for file in result["files"]:
                 terminal.say(f"{_WEIGHT[file['verified']]:10}  {file['path']}  {size(file['size_bytes'])}")
-            terminal.say(f"{result['model']} is {'sound' if result['valid'] else 'DAMAGED'}")
+            terminal.say(f"{result['model']} {_soundness(result)}")
             if not result["valid"]:
-                terminal.note("tabagent rm and tabagent pull bring a fresh one.", style="")
+                is_file = reference(model).startswith("/")
+                fresh = "Bring the file anew" if is_file else "tabagent rm and tabagent pull bring a fresh one"
+                terminal.note(f"{fresh}.", style="")
     raise typer.Exit(0 if result["valid"] else exit_status.FAILED)
+
+
+def _soundness(result: dict[str, Any]) -> str:
+    if not result["valid"]:
+        return "is DAMAGED"
+    compared = any(file["verified"] for file in result["files"])
+    return "is sound" if compared else "can be read; there is no hash to compare with"
 
 
 def _detect(terminal: Terminal, model: str, context_length: int | None, *, allow_pickle: bool) -> dict[str, Any]:

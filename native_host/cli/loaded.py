@@ -102,7 +102,9 @@ def unload(
                 terminal.json(result, line=every)
             else:
                 terminal.say(f"{result['model']} {'is unloaded' if result['unloaded'] else 'was not loaded'}")
-        if not names and not terminal.as_json:
+        if not names and terminal.as_json:
+            terminal.json({"model": None, "unloaded": False}, line=True)
+        elif not names:
             terminal.note("No model is loaded.")
 
 
@@ -157,5 +159,11 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         f"{context:,}" if context else "",
         size(memory) if memory else "",
         str(model["active_requests"]),
-        "busy" if model["active_requests"] else duration(model["expires_in_s"]),
+        _unloads_in(model),
     )
+
+
+def _unloads_in(model: dict[str, Any]) -> str:
+    if model["active_requests"]:
+        return "busy"
+    return duration(model["expires_in_s"]) if model["keep_alive_s"] else "after the next request"

@@ -33,6 +33,9 @@ def logs(
     with session(as_json=json_output, streams=True) as terminal:
         name = "http.stderr" if http else "broker.stderr" if crashes else "broker.log"
         file = terminal.settings.log_dir / name
+        if path and terminal.as_json:
+            terminal.json({"path": str(file), "exists": file.exists()}, line=True)
+            return
         if path:
             terminal.say(str(file))
             return

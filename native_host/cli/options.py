@@ -11,8 +11,8 @@ import typer
 
 from native_host.cli.completion import models as known_models
 
-_KEEP_ALIVE = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _LIKE_A_PATH = (".", "/", "~")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: the protocol's own objects.")]
@@ -25,14 +25,19 @@ Model = Annotated[
     ),
 ]
 Engine = Annotated[str, typer.Option(help="auto, fallback (another where one fails), or an engine's name.")]
-ContextLength = Annotated[int | None, typer.Option(help="Tokens of room for prompt and answer.", show_default=False)]
-GpuLayers = Annotated[int | None, typer.Option(help="Layers to put on the graphics card.", show_default=False)]
+ContextLength = Annotated[
+    int | None,
+    typer.Option(help="Tokens of room for prompt and answer.", min=16, max=16_777_216, show_default=False),
+]
+GpuLayers = Annotated[
+    int | None, typer.Option(help="Layers to put on the graphics card.", min=0, max=10_000, show_default=False)
+]
 Mlock = Annotated[bool, typer.Option("--mlock", help="Keep the weights in memory.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or metal.", show_default=False)]
 Dtype = Annotated[str | None, typer.Option(help="auto, float32, float16 or bfloat16.", show_default=False)]
 KeepAlive = Annotated[
     str | None,
-    typer.Option(help="How long it stays loaded when idle: 10m, 2h, 0, or -1 for ever.", show_default=False),
+    typer.Option(help="How long it stays loaded when idle: 10m, 1h30m, 0, or -1 for ever.", show_default=False),
 ]
 AllowPickle = Annotated[
     bool, typer.Option("--allow-pickle", help="Read pickled weights, as data; nothing of them is run.")
@@ -54,10 +59,10 @@ def seconds(text: str) -> float:
     """
     if text in ("-1", "forever"):
         return -1
-    match = _KEEP_ALIVE.fullmatch(text)
-    if match is None:
-        raise typer.BadParameter(f"{text!r} is no time: give 90, 10m, 2h, 1d, 0 or -1", param_hint="--keep-alive")
-    return float(match[1]) * _SECONDS[match[2] or ""]
+    spans = f"{text}s" if text[-1:].isdecimal() else text
+    if not re.fullmatch(f"({_SPAN.pattern})+", spans):
+        raise typer.BadParameter(f"{text!r} is no time: give 90, 10m, 1h30m, 1d, 0 or -1", param_hint="--keep-alive")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _SPAN.findall(spans))
 
 
 def load_options(

@@ -37,13 +37,15 @@ System = Annotated[str | None, typer.Option(help="What the model is to be and do
 Image = Annotated[list[Path] | None, typer.Option(help="A picture to ask about first.", exists=True, dir_okay=False)]
 Raw = Annotated[bool, typer.Option("--raw", help="Continue the prompt as it is, without the chat template.")]
 Format = Annotated[str | None, typer.Option("--format", help="json, or a file with a JSON schema.", show_default=False)]
-MaxTokens = Annotated[int | None, typer.Option(help="End after so many.", show_default=False)]
-Temperature = Annotated[float | None, typer.Option(help="0 is greedy.", show_default=False)]
-TopK = Annotated[int | None, typer.Option(help="0 is off.", show_default=False)]
-TopP = Annotated[float | None, typer.Option(help="1 is off.", show_default=False)]
-MinP = Annotated[float | None, typer.Option(help="0 is off.", show_default=False)]
-RepeatPenalty = Annotated[float | None, typer.Option(help="1 is off.", show_default=False)]
-Seed = Annotated[int | None, typer.Option(help="The same one gives the same answer.", show_default=False)]
+MaxTokens = Annotated[int | None, typer.Option(help="End after so many.", min=1, max=1_000_000, show_default=False)]
+Temperature = Annotated[float | None, typer.Option(help="0 is greedy.", min=0, max=10, show_default=False)]
+TopK = Annotated[int | None, typer.Option(help="0 is off.", min=0, max=1_000_000, show_default=False)]
+TopP = Annotated[float | None, typer.Option(help="1 is off.", min=0, max=1, show_default=False)]
+MinP = Annotated[float | None, typer.Option(help="0 is off.", min=0, max=1, show_default=False)]
+RepeatPenalty = Annotated[float | None, typer.Option(help="1 is off.", min=0.1, max=10, show_default=False)]
+Seed = Annotated[
+    int | None, typer.Option(help="The same one gives the same answer.", min=0, max=2**32 - 2, show_default=False)
+]
 Stop = Annotated[list[str] | None, typer.Option(help="A text that ends the answer.", show_default=False)]
 Think = Annotated[
     bool | None,
@@ -110,8 +112,9 @@ def run(
         raise typer.BadParameter("a conversation is no JSON: give a prompt, or pipe one in", param_hint="PROMPT")
     if raw and text is None:
         raise typer.BadParameter("--raw continues a text: give one, or pipe one in", param_hint="PROMPT")
-    if raw and image:
-        raise typer.BadParameter("--raw sends text alone", param_hint="--image")
+    for name, given in (("--image", image), ("--system", system is not None), ("--think", think is not None)):
+        if raw and given:
+            raise typer.BadParameter("--raw sends text alone", param_hint=name)
     pictures = _pictures(image)
     with session(as_json=json_output, streams=True) as terminal:
         question = Question(reference(model), engine, options, think, system)
@@ -144,10 +147,10 @@ def _text(prompt: list[str] | None) -> str | None:
     Raises:
         typer.BadParameter: nothing is asked.
     """
-    parts = [" ".join(prompt)] if prompt else []
-    if not sys.stdin.isatty():
-        if piped := sys.stdin.buffer.read().decode("utf-8", "replace").strip("\n"):
-            parts.append(piped)
-        if not parts:
-            raise typer.BadParameter("nothing was asked, and nothing came through the pipe", param_hint="PROMPT")
-    return "\n\n".join(parts) if parts else None
+    is_piped = not sys.stdin.isatty()
+    piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip("\n") if is_piped else ""
+    parts = [part for part in (" ".join(prompt or []), piped) if part.strip()]
+    if not parts and (prompt or is_piped):
+        told = ", and nothing came through the pipe" if is_piped else ""
+        raise typer.BadParameter(f"nothing was asked{told}", param_hint="PROMPT")
+    return "\n\n".join(parts) or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -153,6 +154,19 @@ def test_wrong_usage_is_status_2_and_a_sentence(cli: Cli, arguments: list[str]) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--temperature", "-1"), ("--temperature", "inf"), ("--max-tokens", "0"), ("--seed", "-1"), ("--seed", "9" * 23),
+     ("--top-k", "-1"), ("--top-p", "1.1"), ("--min-p", "nan"), ("--repeat-penalty", "nan"), ("--context-length", "1"),
+     ("--gpu-layers", "-1")],
+)  # fmt: skip
+def test_a_number_out_of_its_range_is_told_by_its_option(option: str, value: str) -> None:
+    done = CliRunner().invoke(app, ["run", "x", "hi", f"{option}={value}"])
+    assert done.exit_code == exit_status.USAGE
+    assert option in done.stderr
+    assert re.search(rf"{option} <.* range>[^-]*\[[^]]*<=x<=", CliRunner().invoke(app, ["run", "--help"]).stdout)
+
+
 def test_colours_are_for_terminals(cli: Cli) -> None:
     assert "\x1b" not in cli.ok("list")
     for arguments, environ, coloured in [
@@ -209,6 +223,18 @@ def test_whoever_stops_reading_an_answer_stops_it(cli: Cli) -> None:
     assert done.stdout == f"0 1 2{exit_status.NOBODY_READS}\n"
     assert done.stderr == ""
     assert_idle(cli)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_answer_that_breaks_off_leaves_its_line_on_a_terminal(cli: Cli, stopped: bool) -> None:
+    cli.installation.chaos_model("broken")
+    asked = json.dumps({"tokens": 10_000, "interval_ms": 20} | ({} if stopped else {"at": 5, "fault": "error"}))
+    with cli.on_terminal("--color", "never", "run", "broken", "--engine", "chaos", asked) as terminal:
+        terminal.expect("0 1 ")
+        if stopped:
+            terminal.press("\x03")
+        assert terminal.end() == (exit_status.INTERRUPTED if stopped else exit_status.TRY_LATER)
+    assert re.search(r"0 1 [\d ]*(\^C)?\n", terminal.text)
 
 
 def test_ctrl_c_ends_with_130_and_cancels(cli: Cli) -> None:

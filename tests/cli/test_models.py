@@ -63,14 +63,18 @@ def test_load_ps_unload(cli: Cli) -> None:
     cli.ok("load", MODEL)
     assert cli.ok("unload", "--all") == f"{MODEL} is unloaded\n"
     assert cli.json("ps")["models"] == []
+    assert cli.lines("unload", "--all") == [{"model": None, "unloaded": False}]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("-1", -1), ("forever", -1), ("0", 0), ("90", 90), ("1.5h", 5400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("-1", -1), ("forever", -1), ("0", 0), ("90", 90), ("1.5h", 5400), ("1h30m", 5400), ("5min", 300)],
+)
 def test_spans_of_time(shared_cli: Cli, text: str, seconds: float) -> None:
     shared_cli.ok("load", MODEL, f"--keep-alive={text}")
-    if seconds:
-        (model,) = shared_cli.json("ps")["models"]
-        assert model["keep_alive_s"] == seconds
+    (model,) = shared_cli.json("ps")["models"]
+    assert model["keep_alive_s"] == seconds
+    assert ("after the next request" in shared_cli.ok("ps")) is (seconds == 0)
 
 
 def test_a_path_is_a_name_wherever_one_stands(cli: Cli) -> None:
@@ -98,13 +102,15 @@ def test_rm_removes_ours_alone(cli: Cli) -> None:
 
 
 def test_verify_finds_what_changed(cli: Cli) -> None:
-    assert f"{MODEL} is sound" in cli.ok("verify", MODEL)
+    assert f"{MODEL} can be read; there is no hash to compare with" in cli.ok("verify", MODEL)
     broken = cli.installation.models / "broken.gguf"
     content = Path(cli.json("show", MODEL)["path"]).read_bytes()
     broken.write_bytes(content[: len(content) // 2])
     done = cli("verify", str(broken))
     assert done.returncode == exit_status.FAILED
     assert "broken is DAMAGED" in done.stdout
+    assert "tabagent rm" not in done.stderr
+    assert "tabagent rm" in cli("verify", "broken").stderr
 
 
 def test_ps_and_stop_start_nothing(cli: Cli) -> None:
@@ -156,7 +162,9 @@ def test_logs(cli: Cli) -> None:
     cli.ok("list")
     assert "listening, pid" in cli.ok("logs")
     assert len(cli.ok("logs", "-n", "1").splitlines()) == 1
-    assert Path(cli.ok("logs", "--path").strip()).is_file()
+    path = cli.ok("logs", "--path").strip()
+    assert Path(path).is_file()
+    assert cli.json("logs", "--path") == {"path": path, "exists": True}
     entries = cli.lines("logs")
     assert any(it["level"] == "INFO" and it["message"].startswith("listening") for it in entries)
 

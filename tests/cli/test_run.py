@@ -69,8 +69,11 @@ def test_nothing_to_ask_is_wrong_usage(real: Cli) -> None:
     done = real("run", MODEL)
     assert done.returncode == exit_status.USAGE
     assert "nothing was asked" in done.stderr
-    with real.on_terminal("run", MODEL, "--json") as terminal:
-        assert terminal.end() == exit_status.USAGE
+    for arguments, piped in (((), " \n\t\n"), (("",), ""), ((" ", ""), "\n")):
+        assert real("run", MODEL, *arguments, piped=piped).returncode == exit_status.USAGE
+    for arguments in (("--json",), ("",)):
+        with real.on_terminal("run", MODEL, *arguments) as terminal:
+            assert terminal.end() == exit_status.USAGE
 
 
 def test_a_seed_repeats_itself(real: Cli) -> None:
@@ -94,6 +97,10 @@ def test_stop_and_length_and_verbose(real: Cli) -> None:
 def test_raw_continues(real: Cli) -> None:
     text = real.ok("run", MODEL, "--raw", "--temperature", "0", "--max-tokens", "8", "The capital of France is")
     assert "Paris" in text
+    for more in (("--system", "Be brief."), ("--think",), ("--no-think",)):
+        done = real("run", MODEL, "--raw", *more, "The capital of France is")
+        assert done.returncode == exit_status.USAGE
+        assert "--raw sends text alone" in done.stderr
     with real.on_terminal("run", MODEL, "--raw") as terminal:
         terminal.expect("--raw continues a text")
         assert terminal.end() == exit_status.USAGE
