@@ -42,14 +42,18 @@ def examine(report: StatusReport) -> Iterator[Finding]:
     """Browsers first, then the launcher that they share."""
     for browser in report.browsers:
         yield _browser(browser, report)
-    if not any(browser.found or browser.state is not ManifestState.MISSING for browser in report.browsers):
+    is_wanted = any(it.found or it.state is not ManifestState.MISSING for it in report.browsers)
+    if not is_wanted:
         yield Finding(
             "browsers",
             Severity.WARNING,
             "No browser was found.",
             "Start yours once and run tabagent install; another one based on Chromium: --profile-dir DIRECTORY.",
         )
-    yield _launcher(report.launcher)
+    if is_wanted or report.launcher.exists:
+        yield _launcher(report.launcher)
+    else:
+        yield Finding("launcher", Severity.NOTE, f"{report.launcher.path} is not there; no browser needs it.")
 
 
 def _browser(it: BrowserStatus, report: StatusReport) -> Finding:

@@ -28,46 +28,56 @@ from native_host.transports.http.server import PortTaken, listen, server
 from native_host.transports.http.service import Service
 from native_host.transports.http.slots import Slots
 from native_host.transports.http_child import WITH_BROKER
-from native_host.transports.http_presence import present
+from native_host.transports.http_presence import present, serving
 
 MIB = 1024 * 1024
 PREDECESSOR_S = 5.0
 
 
+class CannotServe(Exception):
+    """HTTP cannot be served like this; the message says what to change. ``status`` is the process's."""
+
+    def __init__(self, reason: object, status: int = 1) -> None:
+        super().__init__(str(reason))
+        self.status = status
+
+
 def main() -> None:
     """Entry point of ``python -m native_host.http_server``."""
     try:
-        settings = load_settings()
+        serve(load_settings())
     except SettingsError as error:
         sys.stderr.write(f"tabagent: {error}\n")
         sys.exit(2)
-    sys.exit(serve(settings))
+    except CannotServe as error:
+        sys.stderr.write(f"tabagent: {error}\n")
+        sys.exit(error.status)
 
 
 def _tell(url: str, token_file: Path) -> None:
     sys.stderr.write(f"TabAgent listens on {url}; the token is in {token_file}\n")
 
 
-def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
-    """Serve until told to stop; returns the exit status. What a person should know goes to stderr.
+def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> None:
+    """Serve until told to stop.
 
     ``tell`` is called with the address and the token's file, once it listens.
+
+    Raises:
+        CannotServe: the port is taken, or something else about the settings.
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         listening = _listen(settings)
     except PortTaken as error:
-        sys.stderr.write(f"tabagent: {error}\n")
-        return 3
+        raise CannotServe(_who_serves(settings) or error, 3) from error
     except OSError as error:
-        sys.stderr.write(f"tabagent: {settings.http_host} cannot be listened on: {error}\n")
-        return 1
+        raise CannotServe(f"{settings.http_host} cannot be listened on: {error}") from error
     host, port = listening.getsockname()[:2]
     try:
         access = Access.of(settings, port)
     except AccessError as error:
-        sys.stderr.write(f"tabagent: {error}\n")
-        return 1
+        raise CannotServe(error) from error
     service = Service(BrokerClient(settings), Slots(settings.http_max_concurrent))
     app = Guard(application(service), access, max_body=settings.http_max_body_mb * MIB)
     address = f"[{host}]" if ":" in host else host
@@ -76,16 +86,25 @@ def serve(settings: Settings, tell: Callable[[str, Path], None] = _tell) -> int:
             if WITH_BROKER not in sys.argv[1:]:
                 stack.enter_context(present(settings))
         except (UnsafeLocation, OSError) as error:
-            sys.stderr.write(f"tabagent: {error}\n")
-            return 1
+            raise CannotServe(error) from error
         signal.signal(signal.SIGTERM, _leave)  # uvicorn raises it once more when it has ended
         tell(f"http://{address}:{port}", token_path(settings))
         asyncio.run(_run(server(app), listening))
-    return 0
 
 
 def _leave(*_: object) -> None:
     sys.exit(0)
+
+
+def _who_serves(settings: Settings) -> str | None:
+    """Where a port is taken, and perhaps by a TabAgent of the same user."""
+    if not (pids := serving(settings)):
+        return None
+    who = ", ".join(map(str, pids))
+    return (
+        f"port {settings.http_port} of {settings.http_host} is taken, and TabAgent serves already (process {who}); "
+        "use that, end it with tabagent stop, or choose another port with --http-port or http_port"
+    )
 
 
 def _listen(settings: Settings) -> socket.socket:

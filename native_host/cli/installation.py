@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from installer import reports, service
+from installer.manifest import ManifestState
 from installer.paths import InstallPaths, default_paths
 from installer.reports import InstallReport, StatusReport, UninstallReport
 from native_host.cli import exit_status
@@ -116,5 +117,7 @@ def _status(terminal: Terminal, report: StatusReport) -> None:
     for browser in report.browsers:
         if browser.problem:
             terminal.say(f"{browser.name}: {browser.problem}", "yellow")
-    if not report.ready:
+    if not any(it.found or it.state is not ManifestState.MISSING for it in report.browsers):
+        terminal.say("No browser was found. Start yours once, then: tabagent install")
+    elif not report.ready:
         terminal.say("Repair with: tabagent install. tabagent doctor tells more.")

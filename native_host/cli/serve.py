@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from native_host.cli import exit_status
 from native_host.cli.options import Json
-from native_host.cli.terminal import FLAGS, Terminal, session
+from native_host.cli.terminal import FLAGS, CommandFailed, Terminal, sentence, session
 from native_host.settings import load_settings
 
 Host = Annotated[
@@ -59,8 +58,10 @@ def serve(
     with session(as_json=json_output, streams=True) as terminal:
         from native_host import http_server  # noqa: PLC0415  # no other command needs a web framework
 
-        status = http_server.serve(load_settings(flags), lambda url, token: _tell(terminal, url, token))
-    raise typer.Exit(exit_status.FAILED if status else 0)
+        try:
+            http_server.serve(load_settings(flags), lambda url, token: _tell(terminal, url, token))
+        except http_server.CannotServe as error:
+            raise CommandFailed("cannot_serve", sentence(error)) from error
 
 
 def _tell(terminal: Terminal, url: str, token_file: Path) -> None:

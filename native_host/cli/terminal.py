@@ -27,6 +27,14 @@ FLAGS: ContextVar[dict[str, Any] | None] = ContextVar("FLAGS", default=None)
 """Settings given as options before the command."""
 
 
+class CommandFailed(Exception):
+    """An error of a command itself; ``code`` is none of the protocol's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
@@ -89,6 +97,8 @@ def session(*, as_json: bool, streams: bool = False, needs_settings: bool = True
         failure.tell(error.code.value, error.message, details=error.details, retryable=error.code in RETRYABLE)
     except InstallError as error:
         failure.tell(error.code, error.message, details=error.details)
+    except CommandFailed as error:
+        failure.tell(error.code, str(error))
     except SettingsError as error:
         details = {"variable": error.variable} if error.variable else {}
         failure.tell("bad_setting", sentence(error), status=exit_status.USAGE, details=details)

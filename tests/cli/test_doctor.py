@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from backends.registry import descriptors
 from installer.doctor import Severity
 from native_host.cli import exit_status
+from native_host.cli.doctor import engines
 from native_host.cli.doctor.engines import _importable
 from native_host.cli.doctor.handshake import HandshakeFailed, shake_hands
 from tests.cli.terminal import Cli
@@ -63,6 +65,13 @@ def test_all_is_well(healthy: Cli) -> None:
 def test_every_finding_but_a_good_one_has_a_remedy(cli: Cli) -> None:
     for finding in look(cli)[1].values():
         assert finding["severity"] in ("ok", "note") or finding["remedy"], finding
+
+
+def test_without_a_browser_nothing_lacks(cli: Cli) -> None:
+    status, found = look(cli)
+    assert (status, found["launcher"]["severity"], found["launcher"]["fix"]) == (0, "note", None)
+    assert "--fix" not in cli("doctor", "--quick").stdout
+    assert "Repair with" not in cli("status").stdout
 
 
 def test_nothing_is_installed_and_fix_installs(cli: Cli) -> None:
@@ -146,9 +155,15 @@ def test_a_socket_folder_that_is_open_is_closed(healthy: Cli) -> None:
 
 def test_http_is_asked_for_and_not_there(healthy: Cli) -> None:
     assert look(healthy, TABAGENT_HTTP_PORT="1")[1]["HTTP"]["severity"] == "ok", "it is off"
-    status, found = look(healthy, TABAGENT_HTTP="true", TABAGENT_HTTP_PORT="1")
-    assert (status, found["HTTP"]["severity"]) == (exit_status.FAILED, "problem")
-    assert "http_port" in found["HTTP"]["remedy"]
+    healthy.installation.chaos_model("kept")
+    healthy.ok("load", "kept", "--engine", "chaos")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        asked_for = {"TABAGENT_HTTP": "true", "TABAGENT_HTTP_PORT": str(other.getsockname()[1])}
+        status, found = look(healthy, **asked_for)
+        assert (status, found["HTTP"]["severity"]) == (exit_status.FAILED, "problem")
+        assert "started before the setting: tabagent stop" in found["HTTP"]["remedy"]
+        healthy.ok("stop")
+        assert "http_port" in look(healthy, **asked_for)[1]["HTTP"]["remedy"]
 
 
 def test_http_answers_and_an_open_token_of_ours_is_made_anew(healthy: Cli) -> None:
@@ -214,6 +229,18 @@ def test_an_engine_that_is_installed_and_broken() -> None:
     assert "no_such_module" in finding.message
     assert finding.remedy == f"Install it again: {engine.install_hint}"
     assert _importable(dataclasses.replace(engine, requires=("antigravity_",))).severity is Severity.PROBLEM
+
+
+def test_an_import_leaves_nothing_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "litters.py").write_text("import pathlib; pathlib.Path('~/litter').expanduser().touch(exist_ok=False)")
+    code = f"import sys; sys.path.insert(0, {str(site)!r})\n{engines._CODE}"
+    monkeypatch.setattr(engines, "_CODE", code)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chaos = next(it for it in descriptors() if it.name == "chaos")
+    assert _importable(dataclasses.replace(chaos, requires=("litters",))).severity is Severity.OK
+    assert not (tmp_path / "litter").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -228,15 +228,23 @@ def test_a_server_says_where_it_listens(cli: Cli) -> None:
             told: dict[str, Any] = json.loads(serving.stdout.readline())
             assert told["url"].startswith("http://127.0.0.1:")
             assert os.stat(told["token_file"]).st_mode & 0o077 == 0
-            with subprocess.Popen(
-                [*serving.args[:1], "serve", "--port", told["url"].rsplit(":", 1)[1]],  # type: ignore[index]
-                env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            ) as second:  # fmt: skip
-                _, complaint = second.communicate(timeout=30)
+            second = cli("serve", "--port", told["url"].rsplit(":", 1)[1])
             assert second.returncode == exit_status.FAILED
-            assert "is taken by another program" in complaint
+            assert second.stderr.startswith("error cannot_serve: port ")
+            assert f"TabAgent serves already (process {serving.pid})" in second.stderr
         finally:
             serving.terminate()
+
+
+def test_why_nothing_is_served_is_an_error_as_any(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        arguments = ("serve", "--port", str(other.getsockname()[1]))
+        assert "is taken by another program" in cli(*arguments).stderr
+        (event,) = cli.lines(*arguments)
+    assert (event["event"], event["error"]["code"]) == ("error", "cannot_serve")
+    beyond = cli("serve", "--port", "0", "--host", "0.0.0.0")
+    assert beyond.returncode == exit_status.FAILED
+    assert beyond.stderr.startswith("error cannot_serve: http_host 0.0.0.0 can be reached by others")
 
 
 def test_bench_measures_an_engine(shared_cli: Cli) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryDirectory
 
 from backends.contract import EngineDescriptor
 from backends.registry import descriptors, is_available
@@ -14,6 +15,7 @@ from native_host.cli.asking import ask
 from native_host.cli.remedies import remedy
 from native_host.cli.terminal import Terminal
 from native_host.protocol.errors import TabAgentError
+from native_host.settings import environment
 
 IMPORT_LIMIT_S = 120.0
 _CODE = """
@@ -97,9 +99,15 @@ def _importable(engine: EngineDescriptor) -> Finding:
     command = [sys.executable, "-I", "-W", "ignore", "-c", _CODE, *modules]
     remedy_ = f"Install it again: {engine.install_hint}"
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=IMPORT_LIMIT_S, check=False
-        )
+        with TemporaryDirectory(ignore_cleanup_errors=True) as home:
+            done = subprocess.run(
+                command,
+                env=_at_home_in(home),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=IMPORT_LIMIT_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         return Finding(check, Severity.PROBLEM, f"{engine.name}: not imported in {IMPORT_LIMIT_S:.0f} s", remedy_)
     if done.returncode == 0:
@@ -107,3 +115,9 @@ def _importable(engine: EngineDescriptor) -> Finding:
     words = done.stderr.decode("utf-8", "replace").strip().splitlines()
     last = words[-1][:300] if words else f"the process ended with status {done.returncode}"
     return Finding(check, Severity.PROBLEM, f"{engine.name}: is installed and cannot be imported: {last}", remedy_)
+
+
+def _at_home_in(folder: str) -> dict[str, str]:
+    """Some engines write caches and ids as they are imported; here they write what is thrown away."""
+    elsewhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR"), folder)
+    return {**environment(), **elsewhere, "ORT_DISABLE_TELEMETRY": "1"}

@@ -33,6 +33,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     elif settings.http:
         message = f"The setting http asks for it, and nothing of ours answers at {where}."
         remedy = "tabagent logs --http tells why; where another program has the port, choose one with http_port."
+        if not (settings.log_dir / "http.stderr").exists():
+            remedy = "The background process started before the setting: tabagent stop, then ask again."
         yield Finding(_CHECK, Severity.PROBLEM, message, remedy)
     else:
         yield Finding(_CHECK, Severity.OK, "it is off; tabagent serve or the setting http turns it on")
