@@ -115,7 +115,7 @@ def test_without_a_model_it_is_said_where_to_find_one(tabagent: Installation) ->
             assert "default" in error["message"]
             error = host.result(action, model="nope", **more)["error"]
             assert (error["code"], error["details"]) == ("model_not_found", {"model": "nope"})
-                assert "listed" in error["message"]
+            assert "listed" in error["message"]
         assert host.result("generate", model="", prompt="x")["error"]["code"] == "bad_param"
         tabagent.chaos_model("there")
         unloaded = host.result("generate", model="there", engine="chaos", prompt=json.dumps({"tokens": 1}))

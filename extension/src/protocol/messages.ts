@@ -227,7 +227,7 @@ export interface ChatRequest {
   options?: GenerateOptions;
 }
 /**
- * A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused if it is strict.
+ * A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused if strict.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "Tool".

@@ -100,7 +100,7 @@ class FunctionDefinition(Message):
 
 
 class Tool(Message):
-    """A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused in a strict one."""
+    """A tool. Arguments match its schema where the engine sees to it; what has no grammar is refused if strict."""
 
     type: Literal["function"]
     function: FunctionDefinition
