@@ -61,12 +61,5 @@ class TextGeneration(LanguageModel):
 
 def _context_length(request: LoadRequest, trained: int) -> int:
     """Tokens; ``trained`` is 0 where the file does not tell."""
-    most = trained or LARGEST_DEFAULT_CONTEXT
-    wanted = request.context_length or min(most, LARGEST_DEFAULT_CONTEXT)
-    if trained and wanted > trained:
-        raise EngineError(
-            "load_failed",
-            f"context_length must be between 1 and {trained}, which the model was trained for, got {wanted}.",
-            path=str(request.path),
-        )
-    return wanted
+    wanted = request.context_length or LARGEST_DEFAULT_CONTEXT
+    return min(wanted, trained) if trained else wanted

@@ -90,7 +90,5 @@ def test_it_does_not_mix_with_the_wheel() -> None:
 def test_a_context_that_the_model_was_not_made_for(install: Callable[..., Installation]) -> None:
     with install().host() as host:
         fields = {"model": str(packages.smollm2_gguf()), "engine": ENGINE}
-        error = host.result("load_model", **fields, options={"context_length": 8193})["error"]
-        assert error["code"] == "load_failed"
-        assert "8192" in error["message"]
-        assert host.result("load_model", **fields)["result"]["context_length"] == 8192
+        for options in ({"context_length": 8193}, {}):
+            assert host.result("load_model", **fields, options=options)["result"]["context_length"] == 8192
