@@ -39,7 +39,8 @@ def _seconds_or_for_ever(seconds: float) -> float:
     return seconds
 
 
-KeepAlive = Annotated[float, Field(le=31_536_000), AfterValidator(_seconds_or_for_ever)]
+LONGEST_KEEP_ALIVE_S = 31_536_000
+KeepAlive = Annotated[float, Field(le=LONGEST_KEEP_ALIVE_S), AfterValidator(_seconds_or_for_ever)]
 
 
 class LoadOptions(Message):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from native_host.protocol.messages.requests import LONGEST_KEEP_ALIVE_S
 from native_host.transports.http.sampling import seconds
 
 _TAG = ":latest"
-_LONGEST_S = 31_536_000.0
 
 
 def name_of(model: str) -> str:
@@ -18,7 +18,7 @@ def name_of(model: str) -> str:
 def kept_s(keep_alive: float | str | None) -> float | None:
     """How long a model is kept, in seconds, as long as the protocol has it at most."""
     given = seconds(keep_alive)
-    return given if given is None else min(given, _LONGEST_S)
+    return given if given is None else min(given, LONGEST_KEEP_ALIVE_S)
 
 
 def now() -> str:
