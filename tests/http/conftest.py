@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
+import openai
 import pytest
 
 from tests.http.http_process import HttpProcess
@@ -25,3 +26,10 @@ def real(http: HttpProcess) -> HttpProcess:
     shutil.copytree(minilm.onnx_classifier(labels=1).parent, models / "reranker")
     http.post("/tabagent/v1/load_model", model=MODEL, options={"keep_alive": -1}).raise_for_status()
     return http
+
+
+@pytest.fixture(scope="module")
+def client(real: HttpProcess) -> Iterator[openai.OpenAI]:
+    """OpenAI's client; the modules of other dialects have one of their own by this name."""
+    with openai.OpenAI(base_url=f"{real.address}/v1", api_key=real.token, max_retries=0, timeout=120) as it:
+        yield it

@@ -8,7 +8,6 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +17,12 @@ import pytest
 
 from tests.http.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
-from tests.questions import CAPITAL, QUESTION, SYSTEM
+from tests.questions import CAPITAL, WEATHER
 from tests.support import MODEL, Installation, eventually
 
 HELLO: Any = [{"role": "user", "content": "Say hello."}]
 GREEDY: Any = {"model": MODEL, "temperature": 0, "max_tokens": 32}
-WEATHER: Any = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "The weather in a city.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string", "maxLength": 12}, "unit": {"enum": ["C", "F"]}},
-            "required": ["city", "unit"],
-            "additionalProperties": False,
-        },
-    },
-}
 TIME: Any = {"type": "function", "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}}}
-
-
-@pytest.fixture(scope="module")
-def client(real: HttpProcess) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{real.address}/v1", api_key=real.token, max_retries=0, timeout=120) as it:
-        yield it
 
 
 def test_models(client: openai.OpenAI) -> None:
@@ -245,59 +225,6 @@ def test_rerank(real: HttpProcess) -> None:
     assert results[0]["relevance_score"] >= results[1]["relevance_score"]
     texts = [it if isinstance(it, str) else it["text"] for it in documents]
     assert all(it["document"]["text"] == texts[it["index"]] for it in results)
-
-
-def test_responses(client: openai.OpenAI) -> None:
-    ask: Any = {"model": MODEL, "temperature": 0, "max_output_tokens": 64}
-    answer = client.responses.create(input=QUESTION, instructions=SYSTEM, **ask)
-    assert "Paris" in answer.output_text
-    assert answer.status == "completed"
-    assert answer.usage is not None
-    with client.responses.stream(input=QUESTION, instructions=SYSTEM, **ask) as stream:
-        kinds = [it.type for it in stream]
-        assert stream.get_final_response().output_text == answer.output_text
-    assert kinds[:2] == ["response.created", "response.in_progress"]
-    assert kinds[-1] == "response.completed"
-    followed = client.responses.create(
-        input=[
-            {"role": "user", "content": QUESTION},
-            *answer.output,  # type: ignore[list-item]  # the client's own way to carry on
-            {"role": "user", "content": "And of Italy?"},
-        ],
-        **ask,
-    )
-    assert followed.output_text
-    for item, why in (({"type": "item_reference", "id": "msg_1"}, "not kept"), ({"type": "mcp_call"}, "type")):
-        with pytest.raises(openai.BadRequestError, match=why) as refused:
-            client.responses.create(input=[{"role": "user", "content": QUESTION}, item], **ask)  # type: ignore[list-item]
-        assert refused.value.param == "input.1"
-    cut = client.responses.create(input="Tell a long story.", **{**ask, "max_output_tokens": 2})
-    assert (cut.status, getattr(cut.incomplete_details, "reason", None)) == ("incomplete", "max_output_tokens")
-
-
-def test_responses_with_tools_and_schemas(client: openai.OpenAI) -> None:
-    ask: Any = {"model": MODEL, "temperature": 0, "max_output_tokens": 128}
-    tool: Any = {"type": "function", "strict": True, **WEATHER["function"]}
-    asked: Any = [{"role": "user", "content": "Weather in Rome?"}]
-    answer = client.responses.create(
-        input=asked, tools=[tool], tool_choice={"type": "function", "name": "get_weather"}, **ask
-    )
-    [call] = [it for it in answer.output if it.type == "function_call"]
-    jsonschema.validate(json.loads(call.arguments), WEATHER["function"]["parameters"])
-    result = {"type": "function_call_output", "call_id": call.call_id, "output": "12 degrees"}
-    after = client.responses.create(input=[*asked, call, result], tools=[tool], tool_choice="none", **ask)
-    assert after.output_text
-    with client.responses.stream(
-        input=asked, tools=[tool], tool_choice="required", parallel_tool_calls=False, **ask
-    ) as stream:
-        final = stream.get_final_response()
-    assert [it.type for it in final.output] == ["function_call"]
-    form: Any = {"format": {"type": "json_schema", "name": "it", "schema": random_schema(3), "strict": True}}
-    jsonschema.validate(
-        json.loads(client.responses.create(input="Go.", text=form, **ask).output_text), random_schema(3)
-    )
-    with pytest.raises(openai.BadRequestError, match="previous_response_id"):
-        client.responses.create(input="x", previous_response_id="resp_1", **ask)
 
 
 def test_a_prompt_that_does_not_fit(client: openai.OpenAI) -> None:
