@@ -1,7 +1,8 @@
-"""Build the wheel ``tabagent_model``: ``python build_wheel.py --out DIR``. About 10 minutes if llama.cpp is not built.
+"""Build the wheel ``tabagent_model``: ``python build_wheel.py --out DIR``. Compiles llama.cpp, which takes minutes.
 
 The wheel carries llama.cpp and one CPU module per variant in ``tabagent_model/lib``, stripped, and finds them beside
-itself: nothing of the build folder is looked at when it runs. ``CARGO_TARGET_DIR`` is honoured.
+itself: nothing of the build folder is looked at when it runs. ``CARGO_TARGET_DIR`` is honoured. By default the wheel
+has the CPU variants for this machine; ``TABAGENT_BUILD_VARIANTS=all`` makes one for every machine.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from cargo_env import WORKSPACE, environment
+import cpu_variants
+from build_progress import CMakeProgress
+from cargo_env import WORKSPACE, environment, target_folder
 
 BINDINGS = WORKSPACE / "crates" / "model-bindings"
 LIBRARIES = BINDINGS / "python" / "tabagent_model" / "lib"
-MODULES = ("libggml-cpu-*.so", "ggml-cpu-*.dll")
+MODULES = ("libggml-cpu-{}.so", "ggml-cpu-{}.dll")
 RUNTIME = ("libllama", "libggml", "libggml-base")
 
 _began = time.monotonic()
@@ -36,7 +39,7 @@ def main() -> int:
     _say("compiling llama.cpp")
     native = _compile(env)
     _say("collecting llama.cpp's libraries")
-    _collect(native)
+    _collect(native, cpu_variants.selected(env))
     _say("compiling the bindings and packaging")
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("tabagent_model-*.whl"):
@@ -53,9 +56,12 @@ def main() -> int:
 def _compile(env: dict[str, str]) -> Path:
     """Build, showing cargo's progress; return the output folder of llama.cpp's build script."""
     command = ["cargo", "build", "--release", "--locked", "-p", "gguf-handler"]
-    with subprocess.Popen(
-        [*command, "--message-format", "json-render-diagnostics"], cwd=WORKSPACE, env=env, stdout=subprocess.PIPE
-    ) as cargo:
+    with (
+        CMakeProgress(target_folder(env), lambda percent: _say(f"llama.cpp: {percent} %")),
+        subprocess.Popen(
+            [*command, "--message-format", "json-render-diagnostics"], cwd=WORKSPACE, env=env, stdout=subprocess.PIPE
+        ) as cargo,
+    ):
         assert cargo.stdout is not None
         messages = [json.loads(line) for line in cargo.stdout]
     if cargo.returncode != 0:
@@ -66,10 +72,10 @@ def _compile(env: dict[str, str]) -> Path:
     sys.exit("cargo did not say where llama.cpp was built")
 
 
-def _collect(native: Path) -> None:
+def _collect(native: Path, variants: list[str] | None) -> None:
     shutil.rmtree(LIBRARIES, ignore_errors=True)
     LIBRARIES.mkdir(parents=True)
-    copied = [_copy(library) for library in _libraries(native)]
+    copied = [_copy(library) for library in _libraries(native, variants)]
     if not copied:
         sys.exit(f"no libraries in {native}")
     if sys.platform == "linux":
@@ -78,10 +84,13 @@ def _collect(native: Path) -> None:
             _run([_tool("patchelf"), "--set-rpath", "$ORIGIN", str(library)])
 
 
-def _libraries(native: Path) -> Iterable[Path]:
-    """The CPU modules, and the runtime under the names the loader asks for."""
-    for pattern in MODULES:
-        yield from sorted((native / "backends").glob(pattern))
+def _libraries(native: Path, variants: list[str] | None) -> Iterable[Path]:
+    """Yield the CPU modules of these variants, and the runtime under the names the loader asks for."""
+    for variant in variants or ["*"]:
+        modules = [path for form in MODULES for path in sorted((native / "backends").glob(form.format(variant)))]
+        if not modules:
+            sys.exit(f"llama.cpp was built without the CPU variant {variant}")
+        yield from modules
     for stem in RUNTIME:
         versioned = (*native.glob(f"lib/{stem}.so.0"), *native.glob(f"lib/{stem}.0.dylib"))
         yield from versioned or native.glob(f"bin/{stem.removeprefix('lib')}.dll")

@@ -2,6 +2,9 @@
 
 bindgen wants libclang and a compiler's headers. Both come without system packages: the PyPI package ``libclang`` of the
 running interpreter carries the library, and gcc knows its own headers. What is already set stays as it is.
+
+llama.cpp is built with the CPU variants that ``cpu_variants.wanted`` names. Every cargo command gets the same list:
+llama-cpp-sys-2 builds again when the list changes.
 """
 
 from __future__ import annotations
@@ -12,22 +15,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cpu_variants
+
 WORKSPACE = Path(__file__).resolve().parent
 
 
 def environment() -> dict[str, str]:
-    """The current environment, completed. Prepares the target folder for a build."""
+    """Return the environment for cargo, and prepare the target folder for a build."""
     env = dict(os.environ)
     if "LIBCLANG_PATH" not in env and (library := _libclang()) is not None:
         env["LIBCLANG_PATH"] = str(library)
     if "BINDGEN_EXTRA_CLANG_ARGS" not in env and (headers := _compiler_headers()) is not None:
         env["BINDGEN_EXTRA_CLANG_ARGS"] = f"-I{headers}"
+    cpu_variants.select(env, WORKSPACE, target_folder(env))
     _remove_dangling_links(target_folder(env))
     return env
 
 
 def target_folder(env: dict[str, str]) -> Path:
-    """Where cargo builds."""
+    """Return cargo's target folder."""
     return Path(env.get("CARGO_TARGET_DIR") or WORKSPACE / "target")
 
 

@@ -14,8 +14,8 @@ from native_host.settings.schema import Settings, runtime_dir_of_last_resort
 FILE = "config.toml"
 
 _PREFIX = "TABAGENT_"
-_READ_BY_OTHERS = ("TABAGENT_CPU_VARIANT", "TABAGENT_TEST_")
-"""Variables of the Rust wheel, and all of the tests' own."""
+_READ_BY_OTHERS = ("TABAGENT_BUILD_", "TABAGENT_CPU_VARIANT", "TABAGENT_TEST_")
+"""Variables, or their prefixes, that the Rust wheel, its build and the tests read."""
 _DIRECTORIES = ("config_dir", "data_dir", "state_dir", "cache_dir", "runtime_dir")
 
 

@@ -1,0 +1,50 @@
+"""CPU variants of ggml to build: those for this machine, or all for a wheel that other machines install.
+
+One variant compiles for 20 to 40 s on two cores, and there are 14 on x86. ``TABAGENT_BUILD_VARIANTS=all`` builds each
+of them. The default, ``machine``, builds the best one for this CPU and one per older instruction set as a fallback.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+SETTING = "TABAGENT_BUILD_VARIANTS"
+ALL = "all"
+FALLBACKS = ("haswell", "sandybridge", "x64", "armv8.2_1", "armv8.0_1", "apple_m1")
+_CMAKE_LIST = "GGML_TABAGENT_CPU_VARIANTS"
+_CMAKE_FILE = "cpu_variants.cmake"
+
+
+def select(env: dict[str, str], workspace: Path, target: Path) -> None:
+    """Add the variants to build to the environment that cargo runs in.
+
+    Args:
+        env: Environment to complete. ``TABAGENT_BUILD_VARIANTS`` is read from it.
+        workspace: Folder of the Cargo workspace.
+        target: Cargo's target folder. CMake configures again there if the last build had other variants.
+    """
+    setting = env.get(SETTING) or "machine"
+    names = [ALL] if setting == ALL else _for_this_machine(env, workspace)
+    env[_CMAKE_LIST] = ";".join(names)
+    env["CMAKE_PROJECT_ggml_INCLUDE"] = str(workspace / _CMAKE_FILE)
+    stamp = target / "cpu-variants.txt"
+    if not stamp.is_file() or stamp.read_text(encoding="ascii") != env[_CMAKE_LIST]:
+        # llama-cpp-sys-2 configures only where this file is missing. Objects that are already compiled stay.
+        for cache in target.glob("release/build/llama-cpp-sys-2-*/out/build/CMakeCache.txt"):
+            cache.unlink()
+        target.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(env[_CMAKE_LIST], encoding="ascii")
+
+
+def selected(env: dict[str, str]) -> list[str] | None:
+    """Return the variants that ``select`` chose; None if all are built."""
+    names = env[_CMAKE_LIST].split(";")
+    return None if names == [ALL] else names
+
+
+def _for_this_machine(env: dict[str, str], workspace: Path) -> list[str]:
+    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "hardware", "--bin", "cpu-variants"]
+    listed = subprocess.run(command, cwd=workspace, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    best, *others = listed.stdout.split()
+    return [best, *(name for name in others if name in FALLBACKS)]
