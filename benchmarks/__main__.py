@@ -10,7 +10,6 @@ from statistics import median
 
 from benchmarks import concurrent_chats, host_start, transports
 from benchmarks.contender import Contender, memory_bytes, play, start
-from benchmarks.engines import engines
 from benchmarks.http_chain import HttpChain
 from benchmarks.in_process import InProcess
 from benchmarks.peer_server import PeerServer, default_threads
@@ -28,6 +27,8 @@ def main() -> None:
     if arguments.only in (None, "contenders"):
         contenders(arguments.rounds)
     if arguments.only in (None, "engines"):
+        from benchmarks.engines import engines  # noqa: PLC0415  # imports what converts the weights
+
         compare(engines(), max(2, arguments.rounds // 2))
     if arguments.only in (None, "host"):
         table(("host", ""), host_start.measure())

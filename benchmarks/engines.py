@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.contender import Contender
 from benchmarks.whole_chain import WholeChain
-from tests.engines.parity import TEXT
-from tests.weights import packages, smollm2
+from tabagent_weights import packages, smollm2
+from tabagent_weights.routes import TEXT
 
 
 def engines() -> list[Contender]:

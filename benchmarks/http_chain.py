@@ -13,8 +13,8 @@ import httpx2
 from benchmarks.sse_client import ask, new_connections
 from benchmarks.whole_chain import MODEL, children
 from benchmarks.workload import Answer
-from tests.http.http_process import HttpProcess
-from tests.support import Installation
+from tabagent_harness.http_process import HttpProcess
+from tabagent_harness.installation import Installation
 
 
 class HttpChain:

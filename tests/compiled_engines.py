@@ -13,8 +13,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests.weights import made
-from tests.weights.run import python
+from tabagent_weights import made
+from tabagent_weights.run import python
 
 NAME = "llama-cpp-python"
 ROOT = Path(__file__).resolve().parents[1]

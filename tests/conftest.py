@@ -5,17 +5,41 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tabagent_harness import HostProcess
-from tests.support import Installation
+from tabagent_weights.packages import MissingPackage
+from tests.support import Installation, missing
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Whoever runs this in the background ignores Ctrl-C; the programs under test inherit that, and must not.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _weights_reported_missing() -> Iterator[None]:
+    try:
+        yield
+    except MissingPackage as error:
+        missing(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip a test, or fail it in CI, if a fixture needs weights that are not installed."""
+    with _weights_reported_missing():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test, or fail it in CI, if the test needs weights that are not installed."""
+    with _weights_reported_missing():
+        return (yield)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ class Vocabulary:
             tokens = (llama_cpp.llama_token * room)()
             count = llama_cpp.llama_tokenize(self.raw, data, len(data), tokens, room, False, parse_special)
             if count >= 0:
-                return tokens[:count]
+                return list(tokens[:count])
             room = -count
 
     def _unmarked(self, text: str) -> str:

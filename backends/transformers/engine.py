@@ -15,8 +15,8 @@ from backends.transformers.placement import use_threads
 from backends.transformers.speech import SpeechRecognition
 from backends.transformers.text_generation import TextGeneration
 
-logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 _BY_TASK: dict[str | None, Loader] = {
     "text-generation": TextGeneration,

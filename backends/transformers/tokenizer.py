@@ -30,4 +30,5 @@ def bare_tokenizer(folder: Path) -> Tokenizer:
 
 def _converted(folder: Path) -> Tokenizer:
     converted = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return converted.backend_tokenizer
+    tokenizer: Tokenizer = converted.backend_tokenizer
+    return tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("native_host", "backends", "installer", "manifests")
 OURS = (*PACKAGES, "tabagent_model")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MEMBERS = PROJECT["tool"]["uv"]["workspace"]["members"]
 
 
 def modules(folder: str) -> list[Path]:
@@ -55,6 +58,14 @@ RULES = {
 def test_forbidden_imports(folder: str) -> None:
     for path in modules(folder):
         found = reaches(imported(path), *RULES[folder])
+        assert not found, f"{path.relative_to(ROOT)} imports {sorted(found)}"
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", *MEMBERS])
+def test_benchmarks_and_workspace_packages_do_not_import_tests(folder: str) -> None:
+    assert modules(folder)
+    for path in modules(folder):
+        found = reaches(imported(path), "tests")
         assert not found, f"{path.relative_to(ROOT)} imports {sorted(found)}"
 
 
@@ -115,6 +126,11 @@ def test_importing_backends_loads_no_engine(heavy: str) -> None:
     assert heavy not in loaded_by(
         "import backends, backends.contract, backends.registry; backends.registry.descriptors()"
     )
+
+
+@pytest.mark.parametrize("heavy", ["pytest", "tabagent_chaos", "tests", "gguf", "safetensors", "tabagent_model"])
+def test_importing_benchmarks_loads_no_development_tool(heavy: str) -> None:
+    assert heavy not in loaded_by(f"import sys; sys.path.insert(0, {str(ROOT)!r}); import benchmarks.__main__")
 
 
 def test_the_worker_imports_its_engine_late() -> None:

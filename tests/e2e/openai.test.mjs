@@ -46,7 +46,7 @@ async function serve(installation) {
 
 test("OpenAI's client", async (t) => {
   const models = mkdtempSync(path.join(tmpdir(), "tabagent-models-"));
-  const minilm = python("import json; from tests.weights import minilm; print(json.dumps(str(minilm.onnx_int8().parent)))");
+  const minilm = python("import json; from tabagent_weights import minilm; print(json.dumps(str(minilm.onnx_int8().parent)))");
   cpSync(minilm, path.join(models, "minilm"), { recursive: true });
   const installation = new Installation({ TABAGENT_MODEL_DIRS: models });
   const { server, address, token } = await serve(installation);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { BIN, ROOT } from "./support.mjs";
 
-const SOURCE = "from tests.weights.packages import smollm2_gguf; print(smollm2_gguf(), end='')";
+const SOURCE = "from tabagent_weights.packages import smollm2_gguf; print(smollm2_gguf(), end='')";
 const TEMPLATE = path.join(import.meta.dirname, "thinking.jinja");
 
 /** A folder of its own with `thinking.gguf`; whoever calls removes it. */

@@ -8,15 +8,16 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tabagent_harness import HostProcess
+from tabagent_weights import smollm2
+from tabagent_weights.routes import EMBEDDINGS, TEXT, Route
 from tests.support import Installation
-from tests.weights import minilm, minilm_gguf, packages, smollm2
 
 TOKENS = 32
 PROMPTS = (
@@ -48,34 +49,6 @@ SENTENCES = (
     "Paris is the capital of France, and Berlin that of Germany.",
     "日本語の文章も、少し。",
     "print('hello world')",
-)
-
-
-@dataclass(frozen=True)
-class Route:
-    """A way that the weights take. ``is_float``: it must agree with PyTorch wholly."""
-
-    name: str
-    engine: str
-    make: Callable[[], Path]
-    is_float: bool = True
-
-
-TEXT = (
-    Route("llama.cpp, GGUF F32", "llama_cpp", lambda: smollm2.gguf("F32")),
-    Route("llama.cpp, GGUF Q8_0", "llama_cpp", lambda: smollm2.gguf("Q8_0"), is_float=False),
-    Route("llama-cpp-python, GGUF F32", "llama_cpp_python", lambda: smollm2.gguf("F32")),
-    Route("candle, safetensors", "candle", lambda: smollm2.safetensors() / "model.safetensors"),
-    Route("candle, GGUF F32", "candle", lambda: smollm2.gguf("F32")),
-    Route("Transformers, safetensors", "transformers", lambda: smollm2.safetensors() / "model.safetensors"),
-    Route("Transformers, pickled", "transformers", lambda: smollm2.pickled() / "pytorch_model.bin"),
-    Route("ONNX Runtime, float32", "onnxruntime", lambda: smollm2.onnx("fp32")),
-)
-EMBEDDINGS = (
-    Route("Transformers, safetensors", "transformers", lambda: packages.minilm_safetensors() / "model.safetensors"),
-    Route("llama.cpp, GGUF F32", "llama_cpp", minilm_gguf.embeds),
-    Route("ONNX Runtime, float32", "onnxruntime", minilm.onnx_float),
-    Route("ONNX Runtime, int8", "onnxruntime", minilm.onnx_int8, is_float=False),
 )
 
 

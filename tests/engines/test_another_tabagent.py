@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tabagent_harness import HostProcess
+from tabagent_harness.http_process import HttpProcess
+from tabagent_weights import minilm
 from tests.engines.test_answers import TOOLS
-from tests.http.http_process import HttpProcess
 from tests.questions import CAPITAL
 from tests.support import Installation, eventually
-from tests.weights import minilm
 
 MODEL = "other/smollm2-135m"
 GREEDY = {"temperature": 0, "max_tokens": 100}

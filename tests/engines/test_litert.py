@@ -14,8 +14,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from tabagent_harness import HostProcess
+from tabagent_weights import mediapipe, smollm2_litertlm, tflite_graphs
 from tests.support import Installation, eventually, processes
-from tests.weights import mediapipe, smollm2_litertlm, tflite_graphs
 
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 GREEDY = {"temperature": 0, "max_tokens": 32}

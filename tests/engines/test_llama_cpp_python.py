@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from gguf import GGUFReader
 
+from tabagent_weights import packages
 from tests.support import Installation
-from tests.weights import packages
 
 ENGINE = "llama_cpp_python"
 USER_DEFINED = 4

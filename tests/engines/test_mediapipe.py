@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from tabagent_harness import HostProcess
+from tabagent_weights import mediapipe, tflite_graphs
 from tests.engines.samples.mediapipe import photograph
 from tests.sounds import wav
 from tests.support import Installation, processes
-from tests.weights import mediapipe, tflite_graphs
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

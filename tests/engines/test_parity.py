@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tabagent_harness import HostProcess
+from tabagent_weights.routes import EMBEDDINGS, TEXT, Route
 from tests.engines import parity
-from tests.engines.parity import EMBEDDINGS, TEXT, Route
 
 LARGEST_GAP = 1.0
 """Quantised weights may choose otherwise where two tokens were nearly as likely."""

@@ -20,8 +20,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from backends.contract import Conversation, EngineError, LoadRequest, Sampling
 from backends.conversation import pictures as limits
 from backends.transformers.engine import TransformersEngine
+from tabagent_weights import seeing
 from tests.support import MODEL, Installation
-from tests.weights import seeing
 
 KINDS = ("llava", "idefics3", "qwen2_vl")
 WORDS = {"type": "text", "text": "What is "}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tabagent_weights import smollm2
 from tests.support import Installation
-from tests.weights import smollm2
 
 TEMPLATE = """<|im_start|>user
 What is the capital of Spain?<|im_end|>

@@ -25,9 +25,9 @@ from backends.onnxruntime.engine import OnnxRuntimeEngine
 from backends.speech.features import LogMel
 from backends.speech.sound import windows
 from backends.transformers.engine import TransformersEngine
+from tabagent_weights import speech_onnx, tiny_senses
 from tests.sounds import wav
 from tests.support import Installation, eventually
-from tests.weights import speech_onnx, tiny_senses
 
 RATE = 16_000
 LANGUAGES = ("en", "de", "ja")

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tabagent_weights import minilm
 from tests.support import Installation
-from tests.weights import minilm
 
 
 def as_a_user_has_it(environ: Mapping[str, str], home: Path) -> dict[str, str]:

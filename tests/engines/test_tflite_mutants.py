@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from tabagent_harness import HostProcess
+from tabagent_weights import mediapipe
 from tests.support import Installation
-from tests.weights import mediapipe
 
 MUTANTS = int(os.environ.get("TABAGENT_TEST_MUTANTS", "20"))
 FINE = {"done", "engine_crashed", "load_failed", "model_corrupt", "out_of_memory", "insufficient_memory"}

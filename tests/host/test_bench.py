@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from native_host.core.bench_workload import Workload, passage
+from tabagent_weights import minilm, smollm2
 from tests.support import Installation, eventually
-from tests.weights import minilm, smollm2
 
 SHORT = {"prompt_tokens": 64, "answer_tokens": 16, "repeats": 1}
 ENDLESS = {"tokens": 100_000, "interval_ms": 5}

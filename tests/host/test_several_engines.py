@@ -8,8 +8,8 @@ import signal
 from typing import Any
 
 from tabagent_harness import HostProcess
+from tabagent_weights import packages, smollm2
 from tests.support import Installation, eventually, processes
-from tests.weights import packages, smollm2
 
 OPTIONS = {"max_tokens": 8, "temperature": 0, "context_length": 512}
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
+from tabagent_weights import minilm
 from tests.support import MODEL, Installation
-from tests.weights import minilm
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import anthropic
 import jsonschema
 import pytest
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
 from tests.questions import QUESTION, SYSTEM
 from tests.support import MODEL, eventually

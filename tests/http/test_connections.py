@@ -16,8 +16,8 @@ import pytest
 
 from native_host.transports.http import server as http_server
 from native_host.transports.http.own import PREFIX
+from tabagent_harness.http_process import HttpProcess
 from tests.http.guarded import TOKEN, Guarded
-from tests.http.http_process import HttpProcess
 from tests.support import Installation, eventually
 
 ENDLESS = '{"tokens": 10000000, "size": 20000, "text": "x"}'

@@ -6,7 +6,7 @@ import base64
 import re
 from pathlib import Path
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.http.openapi_file import text
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"

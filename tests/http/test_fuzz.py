@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tabagent_harness.http_process import HttpProcess
 from tests.fake_hub import FakeHub
-from tests.http.http_process import HttpProcess
 from tests.support import Installation
 
 EXAMPLES = os.environ.get("TABAGENT_TEST_EXAMPLES", "4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.questions import QUESTION, SYSTEM
 from tests.support import MODEL
 

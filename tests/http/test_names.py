@@ -12,7 +12,7 @@ import pytest
 
 from native_host.protocol.messages.requests import REQUESTS
 from native_host.transports.http.own import NOT_OVER_HTTP, PREFIX
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.support import Installation, eventually
 
 IN_OPEN = 0x20

@@ -11,7 +11,7 @@ import jsonschema
 import ollama
 import pytest
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
 from tests.questions import CAPITAL
 from tests.support import MODEL, eventually

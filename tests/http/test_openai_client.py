@@ -15,7 +15,7 @@ import jsonschema
 import openai
 import pytest
 
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.http.schemas import SCHEMAS, random_schema
 from tests.questions import CAPITAL, WEATHER
 from tests.support import MODEL, Installation, eventually

@@ -13,7 +13,7 @@ from native_host.transports.http.app import application
 from native_host.transports.http.own import NOT_OVER_HTTP, PREFIX
 from native_host.transports.http.service import Service
 from native_host.transports.http.slots import Slots
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.support import Installation, eventually
 
 

@@ -18,8 +18,8 @@ import openai
 import pytest
 from PIL import Image
 
-from tests.http.http_process import HttpProcess
-from tests.weights import seeing
+from tabagent_harness.http_process import HttpProcess
+from tabagent_weights import seeing
 
 QUESTION = "What do you see?"
 TOKENS = 12

@@ -9,8 +9,8 @@ import ollama
 import pytest
 
 from native_host.transports.http.own import PREFIX
+from tabagent_harness.http_process import HttpProcess
 from tests.fake_hub import FakeHub, Fault, Repository
-from tests.http.http_process import HttpProcess
 from tests.library.pulling import FILE, MODEL, REPO
 from tests.support import MODEL as PACKAGED
 from tests.support import Installation

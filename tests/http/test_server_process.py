@@ -19,7 +19,7 @@ import httpx2
 import pytest
 
 from native_host.transports.http.own import PREFIX
-from tests.http.http_process import HttpProcess
+from tabagent_harness.http_process import HttpProcess
 from tests.support import Installation, eventually, processes
 
 

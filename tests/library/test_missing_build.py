@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tabagent_model
 
-from tests.weights import packages
+from tabagent_weights import packages
 
 RANK = """
 import json, sys

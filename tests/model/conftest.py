@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weights import smollm2
+from tabagent_weights import smollm2
 
 tabagent_model = pytest.importorskip("tabagent_model", reason="the wheel is not installed; run: make wheel")
 

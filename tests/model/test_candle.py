@@ -28,7 +28,7 @@ from tabagent_model import (
 
 from backends.candle.engine import CandleEngine
 from backends.contract import Conversation, LoadRequest, Sampling
-from tests.weights import smollm2
+from tabagent_weights import smollm2
 
 QUESTION = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
 PROMPTS = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tabagent_model import ContextOverflow, InvalidParameter, LoadFailed, ModelClosed, PyModel, WrongTask
 
-from tests.weights import minilm_gguf, tiny_bert
+from tabagent_weights import minilm_gguf, tiny_bert
 
 TEXTS = (
     "The capital of France is Paris.",

@@ -11,7 +11,7 @@ import tabagent_model
 
 from backends.contract import Completion, Conversation, Delta, EngineError, LoadRequest, Sampling, TextStream
 from backends.llama_cpp.engine import LlamaCppEngine
-from tests.weights import packages
+from tabagent_weights import packages
 
 WORDS_TO_EMBED = 512
 

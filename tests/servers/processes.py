@@ -16,8 +16,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tabagent_weights import packages
 from tests.support import missing, processes
-from tests.weights import packages
 
 START_S = 90.0
 

@@ -1,7 +1,7 @@
 """Models for ``candle``."""
 
+from tabagent_weights import smollm2
 from tests.engines.sample import Sample
-from tests.weights import smollm2
 
 _TEXT = ("generate", "chat", "tokenize")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tabagent_weights import mediapipe, smollm2_litertlm
 from tests.engines.sample import Sample
-from tests.weights import mediapipe, smollm2_litertlm
 
 
 def zeros() -> Mapping[str, Any]:

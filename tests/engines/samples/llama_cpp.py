@@ -1,7 +1,7 @@
 """Models for ``llama_cpp``."""
 
+from tabagent_weights import minilm_gguf, packages
 from tests.engines.sample import Sample
-from tests.weights import minilm_gguf, packages
 
 SAMPLES = (
     Sample("chat", packages.smollm2_gguf, ("generate", "chat", "tokenize"), answers=True),

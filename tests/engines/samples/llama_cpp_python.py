@@ -1,6 +1,6 @@
 """Models for ``llama_cpp_python``."""
 
+from tabagent_weights import packages
 from tests.engines.sample import Sample
-from tests.weights import packages
 
 SAMPLES = (Sample("chat", packages.smollm2_gguf, ("generate", "chat", "tokenize"), answers=True),)

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from tabagent_weights import mediapipe, tflite_graphs
 from tests.engines.sample import Sample
 from tests.sounds import wav
-from tests.weights import mediapipe, tflite_graphs
 
 
 def photograph() -> Mapping[str, Any]:

@@ -1,8 +1,8 @@
 """Models for ``onnxruntime``."""
 
+from tabagent_weights import minilm, smollm2, speech_onnx
 from tests.engines.sample import Sample
 from tests.sounds import hum
-from tests.weights import minilm, smollm2, speech_onnx
 
 CLASSIFIES = {"text": "what a fine day"}
 

@@ -5,9 +5,9 @@ import io
 
 from PIL import Image
 
+from tabagent_weights import packages, seeing, smollm2, tiny_bert, tiny_senses
 from tests.engines.sample import Sample
 from tests.sounds import hum
-from tests.weights import packages, seeing, smollm2, tiny_bert, tiny_senses
 
 
 def gradient() -> str:

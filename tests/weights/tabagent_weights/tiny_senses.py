@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.weights import made
-from tests.weights.run import python
+from tabagent_weights import made
+from tabagent_weights.run import python
 
 _SEES = """
 import sys, torch

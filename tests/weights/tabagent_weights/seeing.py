@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.weights import made, smollm2
-from tests.weights.run import python
+from tabagent_weights import made, smollm2
+from tabagent_weights.run import python
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}{% for part in message.content %}"

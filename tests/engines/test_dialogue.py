@@ -15,7 +15,7 @@ from backends.contract import Constraint, Conversation, EngineError, Sampling
 from backends.conversation.dialogue import Dialogue, Prepared
 from backends.conversation.prompt import SpecialTokens
 from backends.conversation.template_process import TemplateProcess
-from tests.weights import smollm2
+from tabagent_weights import smollm2
 
 PLAIN = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.weights import made
+from tabagent_weights import made
 
 RATE, SAMPLES, WORDS = 16_000, 1600, 8
 _FLOAT, _INT = 0, 2
@@ -108,7 +108,7 @@ class _Graph:
 
 
 def _classifier(graph: bytes, input_: Any, files: dict[str, str]) -> bytes:
-    from tests.weights import tflite_metadata as metadata  # noqa: PLC0415
+    from tabagent_weights import tflite_metadata as metadata  # noqa: PLC0415
 
     return metadata.describe(graph, [input_], [metadata.output("scores", "labels.txt")], files)
 
@@ -118,7 +118,7 @@ def _colour_classifier() -> bytes:
     image = graph.tensor("image", [1, 8, 8, 3])
     means = graph.mean(image, [1, 2], [1, 3])
     scores = graph.softmax(means, [1, 3])
-    from tests.weights.tflite_metadata import image_input  # noqa: PLC0415
+    from tabagent_weights.tflite_metadata import image_input  # noqa: PLC0415
 
     return _classifier(graph.finish([image], [scores]), image_input(0, 255), {"labels.txt": "red\ngreen\nblue\n"})
 
@@ -143,7 +143,7 @@ def _fixed_detector() -> bytes:
         fixed("score", [1, 2], [0.9, 0.4]),
         fixed("number of detections", [1], [2.0]),
     ]
-    from tests.weights import tflite_metadata as metadata  # noqa: PLC0415
+    from tabagent_weights import tflite_metadata as metadata  # noqa: PLC0415
 
     described = [
         metadata.boxes_output("location"),
@@ -163,7 +163,7 @@ def _loudness_classifier() -> bytes:
     bias = graph.tensor("bias", [2], _FLOAT, [4.0, -4.0])
     sums = graph.add("FULLY_CONNECTED", [loud, weights, bias], graph.tensor("sums", [1, 2]))
     scores = graph.softmax(sums, [1, 2])
-    from tests.weights.tflite_metadata import audio_input  # noqa: PLC0415
+    from tabagent_weights.tflite_metadata import audio_input  # noqa: PLC0415
 
     return _classifier(graph.finish([audio], [scores]), audio_input(RATE), {"labels.txt": "silence\nnoise\n"})
 
@@ -178,6 +178,6 @@ def _mood_classifier() -> bytes:
         "words.txt": "<PAD> 0\n<START> 1\n<UNKNOWN> 2\ngood 3\nbad 4\n",
         "labels.txt": "negative\npositive\n",
     }
-    from tests.weights.tflite_metadata import text_input  # noqa: PLC0415
+    from tabagent_weights.tflite_metadata import text_input  # noqa: PLC0415
 
     return _classifier(graph.finish([words], [scores]), text_input("words.txt"), files)

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.weights import made
-from tests.weights.smollm2 import safetensors
+from tabagent_weights import made
+from tabagent_weights.smollm2 import safetensors
 
 CONTEXT_LENGTH = 1024
 """It is compiled into the file, and its attention costs as much however short the prompt is."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.weights import made, packages, tiny_bert
-from tests.weights.run import python
+from tabagent_weights import made, packages, tiny_bert
+from tabagent_weights.run import python
 
 _EXPORT = """
 import sys, torch

@@ -6,11 +6,9 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
-from tests.support import missing
-from tests.weights import made
+from tabagent_weights import made, packages
 
 _PACKAGES = {
     "face_detection": "0.4.1657300184",
@@ -78,11 +76,7 @@ def hand_landmarker() -> Path:
 
 def photograph() -> Path:
     """Grace Hopper, 512 by 600, from matplotlib, which mediapipe brings."""
-    spec = find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        missing("matplotlib")
-        raise AssertionError
-    return Path(spec.origin).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    return packages.folder("matplotlib") / "mpl-data" / "sample_data" / "grace_hopper.jpg"
 
 
 def _described(package: str, name: str, range_: tuple[float, float]) -> Path:
@@ -93,7 +87,7 @@ def _described(package: str, name: str, range_: tuple[float, float]) -> Path:
 
 
 def _with_image(graph: bytes, range_: tuple[float, float]) -> bytes:
-    from tests.weights import tflite_metadata as metadata  # noqa: PLC0415  # only who makes it needs mediapipe
+    from tabagent_weights import tflite_metadata as metadata  # noqa: PLC0415  # only who makes it needs mediapipe
 
     names = metadata.output_names(graph)
     return metadata.describe(graph, [metadata.image_input(*range_)], [metadata.output(name) for name in names])

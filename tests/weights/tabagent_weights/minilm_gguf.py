@@ -12,7 +12,7 @@ from pathlib import Path
 import gguf
 from safetensors.numpy import load_file
 
-from tests.weights import made, packages, tiny_bert
+from tabagent_weights import made, packages, tiny_bert
 
 _HEAD = {"pooler.dense": "cls", "classifier": "cls.output"}
 _BODY = {

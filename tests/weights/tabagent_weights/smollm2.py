@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tabagent_model import quantize_gguf
 
-from tests.weights import made
-from tests.weights.packages import smollm2_gguf
-from tests.weights.run import python
+from tabagent_weights import made
+from tabagent_weights.packages import smollm2_gguf
+from tabagent_weights.run import python
 
 _TO_SAFETENSORS = """
 import sys

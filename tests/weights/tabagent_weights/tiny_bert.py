@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.weights import made
-from tests.weights.packages import minilm_safetensors
-from tests.weights.run import python
+from tabagent_weights import made
+from tabagent_weights.packages import minilm_safetensors
+from tabagent_weights.run import python
 
 _PROGRAM = """
 import sys, torch

@@ -1,7 +1,8 @@
-"""Models for the tests, made of the real weights that the registries carry.
+"""Models for tests and benchmarks, made from the real weights that the registries carry.
 
-Each is a folder in a cache outside the checkout, made once by a function of this package and known by the hashes of its
-files. ``python -m tests.weights`` makes all.
+Each model is a folder in a cache outside the checkout. A function of this package makes the folder once; the hashes of
+its files show whether it is still complete. ``python -m tabagent_weights`` makes the models that engines are compared
+on. A module imports the libraries that it converts with, so import only the modules whose models you need.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from filelock import FileLock
 
 _CONTENTS = ".contents.json"
+_checked: set[Path] = set()
+"""Folders that this process has made or compared with their hashes. Hashing 538 MB takes as long as a short test."""
 
 
 def cache_root() -> Path:
@@ -24,9 +27,11 @@ def cache_root() -> Path:
     return Path(os.environ.get("TABAGENT_TEST_MODELS", default))
 
 
-def made(name: str, version: int, make: Callable[[Path], None]) -> Path:
-    """The folder of that name, filled by ``make`` where it is not there or not what it was."""
+def made(name: str, version: int, make: Callable[[Path], object]) -> Path:
+    """Return the folder of that name, filled by ``make`` if it is missing or its files have changed."""
     folder = cache_root() / f"{name}-{version}"
+    if folder in _checked:
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not _is_whole(folder):
@@ -37,6 +42,7 @@ def made(name: str, version: int, make: Callable[[Path], None]) -> Path:
             make(fresh)
             (fresh / _CONTENTS).write_text(json.dumps(_contents(fresh)))
             fresh.rename(folder)
+    _checked.add(folder)
     return folder
 
 

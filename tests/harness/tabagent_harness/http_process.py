@@ -1,4 +1,4 @@
-"""The HTTP server as a process of its own, the way ``tabagent serve`` starts it."""
+"""The HTTP server as a child process, the way ``tabagent serve`` starts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.support import Installation
+from tabagent_harness.installation import Installation
 
 READY = re.compile(r"listens on (http://\S+):(\d+); the token is in (.+)")
 
@@ -27,14 +27,24 @@ http_server.main()
 
 
 class HttpProcess:
-    """One server. ``client`` shows the token; ``address`` is where it listens.
+    """An HTTP server of an installation, on a free port.
 
-    ``limits`` are constants of ``native_host.transports.http.server`` that are to have another value in it.
+    Attributes:
+        address: URL of the server, without a path.
+        client: Client that sends the token and keeps its connections.
+        stderr: Text that the server has written to its standard error.
     """
 
     def __init__(
         self, installation: Installation, *, limits: Mapping[str, float] | None = None, **settings: object
     ) -> None:
+        """Start the server and wait until it listens.
+
+        Args:
+            installation: The installation whose broker it uses.
+            limits: Constants of ``native_host.transports.http.server`` to replace in the server.
+            **settings: Settings by name, for this process only.
+        """
         self.installation = installation
         variables = {f"TABAGENT_{name.upper()}": str(value) for name, value in settings.items()}
         self.process = subprocess.Popen(
@@ -48,7 +58,7 @@ class HttpProcess:
         self.stderr = ""
         while not (ready := READY.search(self.stderr)):
             line = self.process.stderr.readline()
-            assert line, f"it ended: {self.stderr}"
+            assert line, f"the HTTP server ended: {self.stderr}"
             self.stderr += line
         self.port = int(ready[2])
         self.address = f"{ready[1]}:{self.port}"
@@ -59,20 +69,23 @@ class HttpProcess:
 
     @property
     def headers(self) -> dict[str, str]:
+        """Headers that carry the token."""
         return {"Authorization": f"Bearer {self.token}"}
 
     def post(self, path: str, **body: Any) -> httpx2.Response:
+        """Send a body of JSON."""
         return self.client.post(path, json=body)
 
     def raw(self, method: str, path: str, body: object) -> bytes:
-        """A request as bytes, for clients that misbehave."""
+        """Return a request as bytes, for clients that misbehave."""
         content = json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {self.token}\r\n"
         return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
     def active_requests(self) -> int:
-        """How many the workers are answering."""
-        return sum(it["active_requests"] for it in self.client.get("/tabagent/v1/status").json()["models"])
+        """Return the number of requests that the workers are running."""
+        models = self.client.get("/tabagent/v1/status").json()["models"]
+        return sum(model["active_requests"] for model in models)
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -80,6 +93,7 @@ class HttpProcess:
             self.stderr += line
 
     def close(self) -> int:
+        """Terminate the server; return its exit status."""
         self.client.close()
         self.process.terminate()
         status = self.process.wait(10)
