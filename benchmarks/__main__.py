@@ -105,6 +105,11 @@ def variants(rounds: int) -> None:
         if not variant.supported:
             rows.append((variant.name, "", "", variant.reason or ""))
             continue
+        try:
+            tabagent_model.get_library(variant.name)
+        except tabagent_model.LibraryLoadError:
+            rows.append((variant.name, "", "", "not in this wheel: make wheel VARIANTS=all"))
+            continue
         rival = InProcess(model_path(), variant.name)
         start(rival)
         results = [play(rival, number) for number in range(rounds)]

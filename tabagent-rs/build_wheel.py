@@ -72,7 +72,7 @@ def _compile(env: dict[str, str]) -> Path:
     sys.exit("cargo did not say where llama.cpp was built")
 
 
-def _collect(native: Path, variants: list[str] | None) -> None:
+def _collect(native: Path, variants: list[str]) -> None:
     shutil.rmtree(LIBRARIES, ignore_errors=True)
     LIBRARIES.mkdir(parents=True)
     copied = [_copy(library) for library in _libraries(native, variants)]
@@ -84,13 +84,14 @@ def _collect(native: Path, variants: list[str] | None) -> None:
             _run([_tool("patchelf"), "--set-rpath", "$ORIGIN", str(library)])
 
 
-def _libraries(native: Path, variants: list[str] | None) -> Iterable[Path]:
+def _libraries(native: Path, variants: list[str]) -> Iterable[Path]:
     """Yield the CPU modules of these variants, and the runtime under the names the loader asks for."""
-    for variant in variants or ["*"]:
-        modules = [path for form in MODULES for path in sorted((native / "backends").glob(form.format(variant)))]
-        if not modules:
+    for variant in variants:
+        modules = [native / "backends" / form.format(variant) for form in MODULES]
+        module = next((path for path in modules if path.is_file()), None)
+        if module is None:
             sys.exit(f"llama.cpp was built without the CPU variant {variant}")
-        yield from modules
+        yield module
     for stem in RUNTIME:
         versioned = (*native.glob(f"lib/{stem}.so.0"), *native.glob(f"lib/{stem}.0.dylib"))
         yield from versioned or native.glob(f"bin/{stem.removeprefix('lib')}.dll")

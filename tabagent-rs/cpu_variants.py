@@ -7,10 +7,10 @@ of them. The default, ``machine``, builds the best one for this CPU and one per 
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 SETTING = "TABAGENT_BUILD_VARIANTS"
-ALL = "all"
 FALLBACKS = ("haswell", "sandybridge", "x64", "armv8.2_1", "armv8.0_1", "apple_m1")
 _CMAKE_LIST = "GGML_TABAGENT_CPU_VARIANTS"
 _CMAKE_FILE = "cpu_variants.cmake"
@@ -24,9 +24,7 @@ def select(env: dict[str, str], workspace: Path, target: Path) -> None:
         workspace: Folder of the Cargo workspace.
         target: Cargo's target folder. CMake configures again there if the last build had other variants.
     """
-    setting = env.get(SETTING) or "machine"
-    names = [ALL] if setting == ALL else _for_this_machine(env, workspace)
-    env[_CMAKE_LIST] = ";".join(names)
+    env[_CMAKE_LIST] = ";".join(_wanted(env, workspace))
     env["CMAKE_PROJECT_ggml_INCLUDE"] = str(workspace / _CMAKE_FILE)
     stamp = target / "cpu-variants.txt"
     if not stamp.is_file() or stamp.read_text(encoding="ascii") != env[_CMAKE_LIST]:
@@ -37,14 +35,17 @@ def select(env: dict[str, str], workspace: Path, target: Path) -> None:
         stamp.write_text(env[_CMAKE_LIST], encoding="ascii")
 
 
-def selected(env: dict[str, str]) -> list[str] | None:
-    """Return the variants that ``select`` chose; None if all are built."""
-    names = env[_CMAKE_LIST].split(";")
-    return None if names == [ALL] else names
+def selected(env: dict[str, str]) -> list[str]:
+    """Return the variants that ``select`` chose."""
+    return env[_CMAKE_LIST].split(";")
 
 
-def _for_this_machine(env: dict[str, str], workspace: Path) -> list[str]:
-    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "hardware", "--bin", "cpu-variants"]
+def _wanted(env: dict[str, str], workspace: Path) -> list[str]:
+    setting = env.get(SETTING) or "machine"
+    if setting not in ("all", "machine"):
+        sys.exit(f"{SETTING} must be all or machine, not {setting!r}")
+    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "hardware", "--bin", "cpu-variants", "--"]
+    command += ["--all"] if setting == "all" else []
     listed = subprocess.run(command, cwd=workspace, env=env, stdout=subprocess.PIPE, text=True, check=True)
     best, *others = listed.stdout.split()
-    return [best, *(name for name in others if name in FALLBACKS)]
+    return [best, *(name for name in others if setting == "all" or name in FALLBACKS)]

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Install it, compiling it first where no cache has it."""
     (locked,) = [it for it in _toml("uv.lock")["package"] if it["name"] == NAME]
-    wheels = made(f"{NAME}-{locked['version']}-{_machine()}", 1, lambda folder: _compile(locked, folder))
+    wheels = made(f"{NAME}-{locked['version']}-{_machine()}", 2, lambda folder: _compile(locked, folder))
     uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--python", sys.executable]
     requirement = f"{NAME}=={locked['version']}"
     subprocess.run([*uv, "--no-deps", "--no-index", "--find-links", str(wheels), requirement], check=True)
@@ -33,6 +33,7 @@ def _compile(locked: dict[str, Any], folder: Path) -> None:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{NAME}=={locked['version']} --hash={locked['sdist']['hash']}\n", encoding="utf-8")
     settings = _toml("pyproject.toml")["tool"]["uv"]["config-settings-package"][NAME]
+    settings |= {"cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE": str(ROOT / "tests" / "llama_cpp_python.cmake")}
     options = [f"--config-settings={key}={_text(value)}" for key, value in settings.items()]
     python(
         "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", *options, f"--requirement={requirements}"

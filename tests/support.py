@@ -38,7 +38,7 @@ class Installation(tabagent_harness.installation.Installation):
         return {"model": name, "engine": "chaos"}
 
 
-def eventually(condition: Callable[[], Any], timeout_s: float = 10.0, every_s: float = 0.02) -> Any:
+def eventually(condition: Callable[[], Any], timeout_s: float = 30.0, every_s: float = 0.02) -> Any:
     """The condition's value once it is true; fails when it does not become so."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

@@ -8,11 +8,14 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
+
+from llguidance import LLTokenizer
 
 from tabagent_harness import HostProcess
 from tabagent_weights import smollm2
@@ -54,7 +57,13 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Difference:
-    """Where an engine's text leaves PyTorch's: token, and how much better PyTorch's best one was than its second."""
+    """First token of an engine that differs from PyTorch's.
+
+    Attributes:
+        prompt: The prompt.
+        token: Index of the token in the continuation.
+        gap: PyTorch's logit of its best token there, less that of its second best.
+    """
 
     prompt: str
     token: int
@@ -63,7 +72,7 @@ class Difference:
 
 @cache
 def reference() -> Reference:
-    """PyTorch with the weights, once."""
+    """Return PyTorch with the weights, loaded once."""
     return Reference()
 
 
@@ -71,36 +80,38 @@ class Reference:
     """Greedy continuations by Transformers in this process, with their logits."""
 
     def __init__(self) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415  # seconds that listing tests does without
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415  # takes seconds; listing tests needs neither
 
         folder = smollm2.safetensors()
         self._model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
+        self._vocabulary = LLTokenizer((folder / "tokenizer.json").read_text())
 
     @cache  # noqa: B019  # there is one for the process
-    def tokens(self, prompt: str) -> tuple[list[int], list[float]]:
-        """Tokens, and the gap between the best and the second at each."""
+    def tokens(self, prompt: str, count: int) -> tuple[list[bytes], list[float]]:
+        """Return the bytes of each token, and the gap between the best logit and the second at each."""
         inputs = self._tokenizer(prompt, return_tensors="pt")
         out = self._model.generate(
-            **inputs, max_new_tokens=TOKENS, do_sample=False, output_logits=True, return_dict_in_generate=True
+            **inputs, max_new_tokens=count, do_sample=False, output_logits=True, return_dict_in_generate=True
         )
-        found = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
-        if found[-1] == self._model.config.eos_token_id:
-            found.pop()
+        tokens = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+        if tokens[-1] == self._model.config.eos_token_id:
+            tokens.pop()
         best = [logits[0].topk(2).values for logits in out.logits]
-        return found, [float(first - second) for first, second in best]
+        pieces = [bytes(self._vocabulary.decode_bytes([token])) for token in tokens]
+        return pieces, [float(first - second) for first, second in best]
 
-    def text(self, prompt: str) -> str:
-        """The whole continuation."""
-        return str(self._tokenizer.decode(self.tokens(prompt)[0]))
+    def difference(self, prompt: str, tokens: list[bytes], count: int) -> Difference | None:
+        """Return the first token that differs; None if all ``count`` are equal.
 
-    def difference(self, prompt: str, text: str) -> Difference | None:
-        """Where ``text`` leaves it."""
-        if text == self.text(prompt):
+        Tokens are compared, not texts: " w" is the beginning of " woman" and another token.
+        """
+        expected, gaps = self.tokens(prompt, count)
+        if tokens == expected:
             return None
-        tokens, gaps = self.tokens(prompt)
-        same = next((n for n in range(len(tokens)) if not text.startswith(self._tokenizer.decode(tokens[: n + 1]))), 0)
-        return Difference(prompt, same, gaps[same])
+        pairs = zip_longest(tokens, expected)
+        first = next(index for index, (token, other) in enumerate(pairs) if token != other)
+        return Difference(prompt, first, gaps[min(first, len(gaps) - 1)])
 
 
 @contextmanager
@@ -115,25 +126,28 @@ def host() -> Iterator[HostProcess]:
         shutil.rmtree(installation.root, ignore_errors=True)
 
 
-def continuations(route: Route, process: HostProcess) -> list[str]:
-    """What the engine makes of every prompt."""
+def continuations(route: Route, process: HostProcess, prompts: Sequence[str], count: int) -> list[list[bytes]]:
+    """Return the tokens, as bytes, that the engine continues each prompt with."""
     fields = {"model": str(route.make()), "engine": route.engine}
     load = {"context_length": 512, "allow_pickle": True}
     process.result("load_model", **fields, options=load)
-    options = {"max_tokens": TOKENS, "temperature": 0, **load}
-    texts = []
-    for prompt in PROMPTS:
+    options = {"max_tokens": count, "temperature": 0, "logprobs": True, **load}
+    continued = []
+    for prompt in prompts:
         last = process.result("generate", prompt=prompt, options=options, **fields)
         assert last["event"] == "done", (route.name, last)
-        texts.append(last["result"]["text"])
+        continued.append([bytes(token["bytes"]) for token in last["result"]["logprobs"]])
     process.result("unload_model", model=fields["model"])
-    return texts
+    return continued
 
 
-def differences(route: Route, process: HostProcess) -> list[Difference]:
-    """Every prompt whose continuation is not PyTorch's."""
-    found = (reference().difference(*pair) for pair in zip(PROMPTS, continuations(route, process), strict=True))
-    return [difference for difference in found if difference is not None]
+def differences(
+    route: Route, process: HostProcess, prompts: Sequence[str] = PROMPTS, count: int = TOKENS
+) -> list[Difference]:
+    """Return the first difference from PyTorch for each prompt that has one."""
+    pairs = zip(prompts, continuations(route, process, prompts, count), strict=True)
+    compared = (reference().difference(prompt, tokens, count) for prompt, tokens in pairs)
+    return [difference for difference in compared if difference is not None]
 
 
 def embeddings(route: Route, process: HostProcess) -> list[list[float]]:

@@ -10,9 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sample:
-    """A model for an engine. ``make`` gives its path, building it where it must; ``actions`` is what it must serve.
+    """A model for an engine.
 
-    ``infer`` are inputs for that action; ``answers``: whether it is real enough to know the capital of France.
+    Attributes:
+        name: Name of the sample, unique for the engine.
+        make: Returns the path of the model; makes the model if the cache lacks it.
+        actions: Actions that the engine must serve with it.
+        options: Options of ``load_model``.
+        settings: Settings of the installation.
+        infer: Returns inputs for the action ``infer``.
     """
 
     name: str
@@ -21,4 +27,3 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     infer: Callable[[], Mapping[str, Any]] | None = None
-    answers: bool = False

@@ -98,7 +98,7 @@ def test_a_cancel_reaches_it(host: HostProcess, serving: HttpProcess) -> None:
     assert active() == 1
     host.result("cancel", target=request)
     assert list(events)[-1]["event"] == "cancelled"
-    eventually(lambda: active() == 0, timeout_s=5)
+    eventually(lambda: active() == 0, timeout_s=15)
 
 
 def test_without_its_token_nothing_is_told(serving: HttpProcess, tmp_path: Path) -> None:

@@ -82,8 +82,6 @@ def test_a_question_is_answered(loaded: Loaded) -> None:
     last = loaded.ask("chat", messages=CAPITAL, options={"max_tokens": 24, "temperature": 0})
     assert last["event"] == "done", last
     assert last["result"]["text"].strip()
-    if loaded.sample.answers:
-        assert "Paris" in last["result"]["text"]
 
 
 @needs("chat")

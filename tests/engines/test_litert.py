@@ -80,7 +80,7 @@ def test_after_a_cancel_the_next_conversation_is_whole(host: HostProcess, model:
         began = time.monotonic()
         host.result("cancel", target=request)
         assert [event["event"] for event in events][-1] == "cancelled"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     assert "Paris" in chat(host, model)["text"]
 
 

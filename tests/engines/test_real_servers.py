@@ -104,7 +104,7 @@ def test_llama_server_stops_computing_when_cancelled(host: HostProcess, llama: S
         eventually(lambda: llama.cpu_seconds() > before + 0.2)
     host.result("cancel", target=request)
     assert list(events)[-1]["event"] == "cancelled"
-    eventually(lambda: idle(llama), timeout_s=5)
+    eventually(lambda: idle(llama), timeout_s=15)
 
 
 def test_embeddings_of_llama_server(install: Callable[..., Installation]) -> None:

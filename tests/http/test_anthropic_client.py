@@ -112,7 +112,7 @@ def test_leaving_stops_the_answer(real: HttpProcess, stream: bool) -> None:
         else:
             with pytest.raises(anthropic.APITimeoutError):
                 client.messages.create(**ask)
-    eventually(lambda: real.active_requests() == 0, timeout_s=5)
+    eventually(lambda: real.active_requests() == 0, timeout_s=15)
 
 
 def test_errors(client: anthropic.Anthropic, real: HttpProcess) -> None:

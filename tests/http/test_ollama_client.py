@@ -126,7 +126,7 @@ def test_leaving_stops_the_answer(real: HttpProcess, stream: bool) -> None:
         else:
             with pytest.raises(httpx.ReadTimeout):
                 client.chat(MODEL, story, options=endless)
-    eventually(lambda: real.active_requests() == 0, timeout_s=5)
+    eventually(lambda: real.active_requests() == 0, timeout_s=15)
 
 
 def test_any_object(client: ollama.Client) -> None:

@@ -307,8 +307,8 @@ def test_aborting_stops_the_engine(real: HttpProcess, phase: str, stream: bool) 
         if phase == "decode" and stream:
             assert b"200 OK" in connection.recv(4096)
         assert loaded(real)["active_requests"] == 1
-    eventually(lambda: loaded(real)["active_requests"] == 0, timeout_s=5)
-    eventually(lambda: stands_still(pid), timeout_s=5)
+    eventually(lambda: loaded(real)["active_requests"] == 0, timeout_s=15)
+    eventually(lambda: stands_still(pid), timeout_s=15)
 
 
 def loaded(http: HttpProcess) -> dict[str, Any]:

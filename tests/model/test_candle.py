@@ -166,7 +166,7 @@ def test_cancelling_ends_prefill_and_decode(candle: CandleModel, tokens: int) ->
     stream.cancel()
     with pytest.raises(Cancelled):
         list(stream)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert "".join(candle.stream(candle.tokenize("One two three"), max_tokens=2))
 
 

@@ -77,7 +77,7 @@ def test_wrong_files_are_named_quickly(library: str, model_path: Path, tmp_path:
                 use(path)
             assert type(raised.value) is error, name
             assert raised.value.path == str(path)
-            assert time.monotonic() - began < 1.0, name
+            assert time.monotonic() - began < 5, name
 
 
 def test_not_found_is_also_what_python_calls_it(tmp_path: Path) -> None:

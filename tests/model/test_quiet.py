@@ -48,7 +48,7 @@ def test_ctrl_c_is_noticed(model_path: Path, wait: str) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert b"KeyboardInterrupt" in errors
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10, "the prompt takes longer"
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows which files are opened")

@@ -1,4 +1,4 @@
-"""What thinks behind a fake server: a script that costs nothing, or SmolLM2 in this process."""
+"""Models behind fake servers: a script that costs nothing, or a tiny Llama in this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tabagent_model
 
 from backends.contract import Completion, Conversation, Delta, EngineError, LoadRequest, Sampling, TextStream
 from backends.llama_cpp.engine import LlamaCppEngine
-from tabagent_weights import packages
+from tabagent_weights import tiny_llama as weights
 
 WORDS_TO_EMBED = 512
 
@@ -58,11 +58,11 @@ class Counting:
         return Completion("", "length", self._prompt_tokens, self._count, 0, 0, 0, 0, 0)
 
 
-def smollm2(context_length: int) -> object:
-    """The real thing, by the engine that TabAgent itself has."""
+def tiny_llama(context_length: int) -> object:
+    """Return a tiny Llama of random numbers, loaded by the engine ``llama_cpp``."""
     engine = LlamaCppEngine()
     request = LoadRequest(
-        path=packages.smollm2_gguf(),
+        path=weights.gguf("Q8_0"),
         cache_dir=Path("/nonexistent"),
         context_length=context_length,
         cpu_variant=tabagent_model.get_cpu_variant().variant,

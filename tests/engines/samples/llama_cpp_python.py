@@ -1,6 +1,6 @@
 """Models for ``llama_cpp_python``."""
 
-from tabagent_weights import packages
+from tabagent_weights import tiny_llama
 from tests.engines.sample import Sample
 
-SAMPLES = (Sample("chat", packages.smollm2_gguf, ("generate", "chat", "tokenize"), answers=True),)
+SAMPLES = (Sample("chat", lambda: tiny_llama.gguf("Q8_0"), ("generate", "chat", "tokenize")),)

@@ -1,17 +1,17 @@
-"""A fake LM Studio in front of SmolLM2, and one of vectors made of words."""
+"""A fake LM Studio in front of a tiny Llama, and one of vectors made of words."""
 
 from functools import cache
 from pathlib import Path
 
 from tests.engines.sample import Sample
-from tests.servers.brain import smollm2
+from tests.servers.brain import tiny_llama
 from tests.servers.lazy import LazySettings
 from tests.servers.openai import FakeLMStudio
 
 
 @cache
 def _writer() -> FakeLMStudio:
-    return FakeLMStudio("smollm2-135m-instruct", brain=smollm2(1024)).start()
+    return FakeLMStudio("smollm2-135m-instruct", brain=tiny_llama(1024)).start()
 
 
 @cache
@@ -25,7 +25,6 @@ SAMPLES = (
         lambda: Path("lm-studio/smollm2-135m-instruct"),
         ("generate", "chat"),
         settings=LazySettings(lambda: {"lm_studio_url": _writer().url}),
-        answers=True,
     ),
     Sample(
         "embeddings",

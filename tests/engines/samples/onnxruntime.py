@@ -1,14 +1,14 @@
 """Models for ``onnxruntime``."""
 
-from tabagent_weights import minilm, smollm2, speech_onnx
+from tabagent_weights import minilm, speech_onnx, tiny_llama
 from tests.engines.sample import Sample
 from tests.sounds import hum
 
 CLASSIFIES = {"text": "what a fine day"}
 
 SAMPLES = (
-    Sample("chat", lambda: smollm2.onnx("fp32"), ("generate", "chat", "tokenize"), answers=True),
-    Sample("chat4", lambda: smollm2.onnx("int4"), ("generate", "chat", "tokenize"), answers=True),
+    Sample("chat", lambda: tiny_llama.onnx("fp32"), ("generate", "chat", "tokenize")),
+    Sample("chat4", lambda: tiny_llama.onnx("int4"), ("generate", "chat", "tokenize")),
     Sample("embeddings", minilm.onnx_float, ("embed", "tokenize")),
     Sample("embeddings8", minilm.onnx_int8, ("embed", "tokenize")),
     Sample("reranker", lambda: minilm.onnx_classifier(labels=1), ("rerank",)),

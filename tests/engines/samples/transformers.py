@@ -5,7 +5,7 @@ import io
 
 from PIL import Image
 
-from tabagent_weights import packages, seeing, smollm2, tiny_bert, tiny_senses
+from tabagent_weights import packages, seeing, tiny_bert, tiny_llama, tiny_senses
 from tests.engines.sample import Sample
 from tests.sounds import hum
 
@@ -18,7 +18,7 @@ def gradient() -> str:
 
 
 SAMPLES = (
-    Sample("chat", lambda: smollm2.safetensors() / "model.safetensors", ("generate", "chat", "tokenize"), answers=True),
+    Sample("chat", lambda: tiny_llama.safetensors() / "model.safetensors", ("generate", "chat", "tokenize")),
     Sample("embeddings", lambda: packages.minilm_safetensors() / "model.safetensors", ("embed", "tokenize")),
     Sample("reranker", lambda: tiny_bert.made_for(labels=1) / "model.safetensors", ("rerank",)),
     Sample(
@@ -28,7 +28,7 @@ SAMPLES = (
         infer=lambda: {"text": "what a fine day"},
     ),
     Sample("pictures", tiny_senses.sees, ("infer",), infer=lambda: {"image": gradient()}),
-    Sample("sees", seeing.smollm2_sees, ("generate", "chat", "tokenize"), answers=True),
+    Sample("sees", seeing.tiny_llama_sees, ("generate", "chat", "tokenize")),
     Sample("speech", tiny_senses.hears, ("infer",), infer=lambda: {"audio": hum()}),
     Sample("whisper", tiny_senses.whispers, ("infer",), infer=lambda: {"audio": hum()}),
 )

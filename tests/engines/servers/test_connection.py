@@ -33,7 +33,7 @@ def test_a_redirect_is_not_followed(host: HostProcess, gpu: FakeOpenAI) -> None:
         assert error["code"] == "generation_failed"
         assert f"127.0.0.1:{other.port}" in error["message"]
         gpu.faults[MODELS] = Fault(status=302, location=f"{other.url}{MODELS}")
-        eventually(lambda: names(host) == {"smollm2-135m"}, timeout_s=5)
+        eventually(lambda: names(host) == {"smollm2-135m"}, timeout_s=15)
         assert other.asked == []
 
 

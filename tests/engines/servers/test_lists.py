@@ -47,7 +47,7 @@ def test_models_are_listed_while_their_server_runs(install: Install) -> None:
             assert host.result("verify_model", model="gpu/org/big")["error"]["code"] == "model_not_found"
             gpu.stop()
             ollama.stop()
-            eventually(lambda: names(host) == {"smollm2-135m", "lm-studio/qwen/qwen3-4b"}, timeout_s=6)
+            eventually(lambda: names(host) == {"smollm2-135m", "lm-studio/qwen/qwen3-4b"}, timeout_s=15)
             assert KEY not in json.dumps(listed)
         assert KEY not in tabagent.log()
 
@@ -64,7 +64,7 @@ def test_servers_that_are_down_hang_or_drip_do_not_keep_a_list_waiting(install: 
             for _ in range(2):
                 began = time.monotonic()
                 assert names(host) == {"smollm2-135m", "gpu/small"}
-                assert time.monotonic() - began < 4
+                assert time.monotonic() - began < 15, "the server would wait for 30 s"
 
 
 def test_a_server_that_is_switched_off_is_not_asked(install: Install) -> None:
@@ -94,7 +94,7 @@ def test_a_list_that_is_none(host: HostProcess, gpu: FakeOpenAI, body: bytes) ->
     assert error["code"] == "load_failed"
     assert "gpu at http://127.0.0.1" in error["message"]
     gpu.faults[MODELS] = Fault(body=b'{"data": [{"id": 5}, {"nothing": 1}, {"id": "small"}, {"id": "bad\\ud800"}]}')
-    eventually(lambda: names(host) == {"smollm2-135m", "gpu/small"}, timeout_s=5)
+    eventually(lambda: names(host) == {"smollm2-135m", "gpu/small"}, timeout_s=15)
 
 
 def test_models_that_are_not_there(host: HostProcess) -> None:

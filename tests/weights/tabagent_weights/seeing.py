@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from tabagent_weights import made, smollm2
+from tabagent_weights import made, smollm2, tiny_llama
 from tabagent_weights.run import python
 
 TEMPLATE = (
@@ -89,7 +90,7 @@ template = template.replace("<image>", "<|vision_start|><|image_pad|><|vision_en
 keep(Qwen2VLForConditionalGeneration(config), Qwen2VLProcessor(
     Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes)))
 """
-_SMOLLM2 = """
+_READER = """
 source = sys.argv[3]
 tokenizer = AutoTokenizer.from_pretrained(source)
 tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
@@ -111,6 +112,16 @@ def tiny(kind: str) -> Path:
 
 def smollm2_sees() -> Path:
     """SmolLM2 in LLaVA's frame: it reads and writes as ever, and what it sees are random numbers."""
-    arguments = (TEMPLATE, str(smollm2.safetensors()))
-    program = _COMMON + _AS_LLAVA + _SMOLLM2
-    return made("smollm2-sees", 2, lambda folder: python("-c", program, str(folder), *arguments)) / "model.safetensors"
+    return _sees("smollm2-sees", smollm2.safetensors)
+
+
+def tiny_llama_sees() -> Path:
+    """Return a tiny Llama in LLaVA's frame, with SmolLM2's vocabulary."""
+    return _sees("tiny-llama-sees", tiny_llama.safetensors)
+
+
+def _sees(name: str, source: Callable[[], Path]) -> Path:
+    program = _COMMON + _AS_LLAVA + _READER
+    return (
+        made(name, 2, lambda folder: python("-c", program, str(folder), TEMPLATE, str(source()))) / "model.safetensors"
+    )

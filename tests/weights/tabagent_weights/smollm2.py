@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tabagent_model import quantize_gguf
 
-from tabagent_weights import made
+from tabagent_weights import made, onnx_genai
 from tabagent_weights.packages import smollm2_gguf
 from tabagent_weights.run import python
 
@@ -61,13 +61,5 @@ def pickled() -> Path:
 
 
 def onnx(precision: str) -> Path:
-    """A folder for onnxruntime-genai, ``fp32`` or ``int4``."""
-
-    def make(folder: Path) -> None:
-        cache = folder.with_suffix(".cache")
-        arguments = ["-i", str(safetensors()), "-o", str(folder), "-p", precision, "-e", "cpu", "-c", str(cache)]
-        options = ["--extra_options", "hf_token=false"]
-        python("-m", "onnxruntime_genai.models.builder", *arguments, *options)
-        shutil.rmtree(cache, ignore_errors=True)
-
-    return made(f"smollm2-onnx-{precision}", 1, make)
+    """Return a folder for onnxruntime-genai, ``fp32`` or ``int4``."""
+    return onnx_genai.made_of("smollm2", safetensors, precision)
