@@ -58,9 +58,10 @@ test:  ## Run every check and every test.
 	$(MAKE) --no-print-directory check test-rust test-fuzz test-extension test-python test-browser
 
 .PHONY: test-long
-test-long: dev test-models  ## The long forms of tests, some hours: docs/testing.md lists them.
-	$(BIN)/python -m pytest -m long --timeout 3600
+test-long: dev test-models browser $(STAMPS)/e2e  ## The long forms of tests, some hours: docs/testing.md lists them.
+	$(BIN)/python -m pytest -m long
 	$(BIN)/python $(RUST)/fuzz.py --runs $(or $(RUNS),1000000)
+	cd tests/e2e && TABAGENT_TEST_SCHEMAS=100 node --test openai.test.mjs
 
 .PHONY: lint
 lint: lint-python lint-rust lint-extension  ## Lint and types, all languages. Needs no engine and compiles nothing.

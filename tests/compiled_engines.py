@@ -30,14 +30,14 @@ def main() -> None:
 
 
 def _compile(locked: dict[str, Any], folder: Path) -> None:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{NAME}=={locked['version']} --hash={locked['sdist']['hash']}\n", encoding="utf-8")
     settings = _toml("pyproject.toml")["tool"]["uv"]["config-settings-package"][NAME]
     settings |= {"cmake.define.CMAKE_PROJECT_llama_cpp_INCLUDE": str(ROOT / "tests" / "llama_cpp_python.cmake")}
-    options = [f"--config-settings={key}={_text(value)}" for key, value in settings.items()]
-    python(
-        "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", *options, f"--requirement={requirements}"
-    )
+    # pip gives settings of its command line to requirements of its command line only.
+    options = [f'--config-settings="{key}={_text(value)}"' for key, value in settings.items()]
+    requirement = [f"{NAME}=={locked['version']}", f"--hash={locked['sdist']['hash']}", *options]
+    requirements = folder / "requirements.txt"
+    requirements.write_text(" ".join(requirement) + "\n", encoding="utf-8")
+    python("-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", f"--requirement={requirements}")
     requirements.unlink()
 
 

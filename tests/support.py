@@ -16,10 +16,20 @@ import tabagent_harness.installation
 from tabagent_chaos import chaos_file
 from tabagent_harness.processes import Process, processes
 
-__all__ = ["MODEL", "Installation", "Process", "eventually", "missing", "processes"]
+__all__ = ["MODEL", "Installation", "Process", "eventually", "few_or_many", "missing", "processes", "seeds"]
 
 IN_CI = os.environ.get("CI") == "true"
 MODEL = "smollm2-135m"
+
+
+def few_or_many(few: int, many: int) -> list[Any]:
+    """Return a parameter's values for a test of that many inputs: few in ``make test``, many in ``make test-long``."""
+    return [pytest.param(few, id=f"{few}"), pytest.param(many, id=f"{many}", marks=pytest.mark.long)]
+
+
+def seeds(few: int, many: int) -> list[Any]:
+    """Return a parameter's values for a test of one seed each: the first few, and the rest in ``make test-long``."""
+    return [*range(few), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(few, many))]
 
 
 def missing(what: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import random
 import struct
 from collections import Counter
@@ -20,9 +19,8 @@ from PIL import Image
 
 from tabagent_harness import HostProcess
 from tabagent_weights import mediapipe
-from tests.support import Installation
+from tests.support import Installation, few_or_many
 
-MUTANTS = int(os.environ.get("TABAGENT_TEST_MUTANTS", "20"))
 FINE = {"done", "engine_crashed", "load_failed", "model_corrupt", "out_of_memory", "insufficient_memory"}
 FINE |= {"unsupported_format", "unsupported_task", "generation_failed", "bad_param", "engine_timeout", "too_large"}
 NASTY = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0)
@@ -79,8 +77,9 @@ def try_it(host: HostProcess, path: Path, engine: str, inputs: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("engine", ["litert", "mediapipe"])
-@pytest.mark.timeout(120 + 25 * MUTANTS)
-def test_t12_tampered_graphs(install: Callable[..., Installation], engine: str) -> None:
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mutants", few_or_many(20, 500))
+def test_t12_tampered_graphs(install: Callable[..., Installation], engine: str, mutants: int) -> None:
     tabagent = install(**SETTINGS)
     source = mediapipe.face_detector()
     inputs = picture() if engine == "mediapipe" else {"tensors": {"input": [[[[0.5] * 3] * 128] * 128]}}
@@ -89,7 +88,7 @@ def test_t12_tampered_graphs(install: Callable[..., Installation], engine: str) 
     outcomes: Counter[str] = Counter()
     with tabagent.host() as host:
         broker = host.result("status")["result"]["pid"]
-        for seed in range(MUTANTS):
+        for seed in range(mutants):
             chance = random.Random(seed)
             path.write_bytes(MUTATIONS[seed % len(MUTATIONS)](original, chance))
             outcomes[try_it(host, path, engine, inputs)] += 1

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 
 from tabagent_harness.http_process import HttpProcess
-from tests.http.schemas import SCHEMAS, random_schema
+from tests.http.schemas import FEW, MANY, random_schema
 from tests.questions import QUESTION, SYSTEM
-from tests.support import MODEL, eventually
+from tests.support import MODEL, eventually, seeds
 
 CAPITAL: Any = [{"role": "user", "content": QUESTION}]
 ASK: Any = {"model": MODEL, "max_tokens": 64, "extra_body": {"temperature": 0}}
@@ -89,7 +89,7 @@ def test_a_tool_is_called_and_answered(client: anthropic.Anthropic) -> None:
         assert after.content[0].type == "text"
 
 
-@pytest.mark.parametrize("seed", range(SCHEMAS))
+@pytest.mark.parametrize("seed", seeds(FEW, MANY))
 def test_an_answer_matches_its_schema(client: anthropic.Anthropic, seed: int) -> None:
     schema = random_schema(seed)
     form: Any = {"format": {"type": "json_schema", "schema": schema}}

@@ -12,9 +12,9 @@ import ollama
 import pytest
 
 from tabagent_harness.http_process import HttpProcess
-from tests.http.schemas import SCHEMAS, random_schema
+from tests.http.schemas import FEW, MANY, random_schema
 from tests.questions import CAPITAL
-from tests.support import MODEL, eventually
+from tests.support import MODEL, eventually, seeds
 
 GREEDY: Any = {"temperature": 0, "num_predict": 32}
 
@@ -105,7 +105,7 @@ def test_options_that_change_no_answer(client: ollama.Client) -> None:
     assert client.generate(MODEL, "One, two,", raw=True, options={**GREEDY, "num_predict": 2, **neutral}).response
 
 
-@pytest.mark.parametrize("seed", range(SCHEMAS))
+@pytest.mark.parametrize("seed", seeds(FEW, MANY))
 def test_an_answer_matches_its_schema(client: ollama.Client, seed: int) -> None:
     schema = random_schema(seed)
     answer = client.chat(MODEL, CAPITAL, format=schema, options={"temperature": 1, "seed": seed, "num_predict": 512})

@@ -16,9 +16,9 @@ import openai
 import pytest
 
 from tabagent_harness.http_process import HttpProcess
-from tests.http.schemas import SCHEMAS, random_schema
+from tests.http.schemas import FEW, MANY, random_schema
 from tests.questions import CAPITAL, WEATHER
-from tests.support import MODEL, Installation, eventually
+from tests.support import MODEL, Installation, eventually, seeds
 
 HELLO: Any = [{"role": "user", "content": "Say hello."}]
 GREEDY: Any = {"model": MODEL, "temperature": 0, "max_tokens": 32}
@@ -138,7 +138,7 @@ def test_tools_required_none_and_answered(client: openai.OpenAI) -> None:
     assert client.chat.completions.create(messages=after, tool_choice="none", **ask).choices[0].message.content
 
 
-@pytest.mark.parametrize("seed", range(SCHEMAS))
+@pytest.mark.parametrize("seed", seeds(FEW, MANY))
 def test_an_answer_matches_its_schema(client: openai.OpenAI, seed: int) -> None:
     schema = random_schema(seed)
     form: Any = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema, "strict": True}}

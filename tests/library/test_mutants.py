@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 from collections.abc import Iterator
@@ -11,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tabagent_harness import HostProcess
-from tests.support import MODEL, Installation
+from tests.support import MODEL, Installation, few_or_many
 
-MUTANTS = int(os.environ.get("TABAGENT_TEST_MUTANTS", "20"))
 FINE = {"model_corrupt", "load_failed", "unsupported_architecture", "unsupported_format", "unsupported_task"}
 FINE |= {"insufficient_memory", "engine_crashed", "out_of_memory", "template_error"}
 NASTY = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
@@ -36,8 +34,9 @@ def mutations(header: bytes, seed: int) -> Iterator[tuple[int, bytes]]:
                 yield at, header[begin : begin + chance.randrange(1, 64)]
 
 
-@pytest.mark.timeout(60 + 10 * MUTANTS)
-def test_t2_tampered_headers(tabagent: Installation) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("mutants", few_or_many(20, 1000))
+def test_t2_tampered_headers(tabagent: Installation, mutants: int) -> None:
     with tabagent.host() as host:
         source = Path(host.result("detect_model", model=MODEL)["result"]["path"])
         path = tabagent.models / "mutant.gguf"
@@ -47,7 +46,7 @@ def test_t2_tampered_headers(tabagent: Installation) -> None:
         header = original[:3000]
         broker = host.result("status")["result"]["pid"]
         codes: dict[str, int] = {}
-        for seed in range(MUTANTS):
+        for seed in range(mutants):
             with path.open("r+b") as file:
                 file.write(original[:4096])
                 for at, change in mutations(header, seed):

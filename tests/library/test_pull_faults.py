@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from native_host.core.model_library.download import Download, RemoteFile
 from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
 from tests.library.pulling import FILE, MODEL, REPO, cache, is_absent_resumable_or_whole, listed, pull, tiny
-from tests.support import Installation
+from tests.support import Installation, few_or_many
 
 
 @pytest.mark.parametrize(
@@ -134,12 +133,13 @@ else:
         assert pull(host)["event"] == "done"
 
 
-def test_f41_killed_at_any_moment(puller: Installation, hub: FakeHub) -> None:
+@pytest.mark.parametrize("kills", few_or_many(8, 200))
+def test_f41_killed_at_any_moment(kills: int, puller: Installation, hub: FakeHub) -> None:
     """The broker dies; the next one continues. Every state in between is one of three."""
     hub.faults[FILE] = Fault(delay_s=0.02)
     moments = random.Random(41)
     seen = set()
-    for _ in range(int(os.environ.get("TABAGENT_TEST_KILLS", "12"))):
+    for _ in range(kills):
         with puller.host() as host:
             host.result("status")
             host.send("pull_model", model=REPO)

@@ -33,9 +33,9 @@ def made(name: str, version: int, make: Callable[[Path], object]) -> Path:
     if folder in _checked:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
         if not _is_whole(folder):
-            fresh = folder.with_suffix(".fresh")
+            fresh = folder.with_name(f"{folder.name}.fresh")
             for leftover in (fresh, folder):
                 shutil.rmtree(leftover, ignore_errors=True)
             fresh.mkdir()
