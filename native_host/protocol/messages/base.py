@@ -18,6 +18,23 @@ Id = TypeAliasType(
 
 
 class Message(BaseModel):
-    """What every message has in common."""
+    """Base of all messages.
 
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    Pydantic builds the validator of a message when it is first used: a start of the broker or of a command needs few of
+    them, and all take 0.4 s.
+    """
+
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, defer_build=True)
+
+
+def build_validators() -> None:
+    """Build the validators of all messages now, and of each message that is defined from now on.
+
+    FastAPI describes routes with them, and needs them complete.
+    """
+    pending: list[type[Message]] = [Message]
+    while pending:
+        message = pending.pop()
+        message.model_config["defer_build"] = False
+        message.model_rebuild()
+        pending += message.__subclasses__()

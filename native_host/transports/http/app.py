@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from native_host import __version__
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.base import build_validators
 from native_host.protocol.messages.validation import first_error
 from native_host.transports.http import anthropic, ollama, openai, own
 from native_host.transports.http.admission import HEALTH
@@ -22,6 +23,7 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 def application(service: Service) -> FastAPI:
     """Every route. Put a guard before it."""
+    build_validators()
     app = FastAPI(
         title="TabAgent",
         version=__version__,

@@ -15,7 +15,7 @@ def zeros() -> Mapping[str, Any]:
 
 
 SAMPLES = (
-    Sample("chat", smollm2_litertlm.litertlm, ("generate", "chat", "tokenize"), answers=True),
+    Sample("chat", smollm2_litertlm.litertlm, ("generate", "chat", "tokenize")),
     Sample(
         "graph", lambda: mediapipe.bare("face_detection", "face_detection_short_range.tflite"), ("infer",), infer=zeros
     ),
