@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ from backends.load_progress import ResidentProgress
 
 Loader = Callable[[Path, LoadRequest], Any]
 """Makes a loaded model, which tells its ``info`` and has the methods of its actions, and ``close``."""
+
+
+def imported_late(module: str, name: str) -> Loader:
+    """Return a loader that imports the class ``name`` of ``module`` when it is called.
+
+    The libraries of some tasks take seconds to import: pictures need torchvision, speech needs scipy.
+    """
+
+    def load(path: Path, request: LoadRequest) -> Any:
+        return getattr(import_module(module), name)(path, request)
+
+    return load
 
 
 class EngineByTask:

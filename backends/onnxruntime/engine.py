@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from backends.by_task import EngineByTask, Loader
+from backends.by_task import EngineByTask, Loader, imported_late
 from backends.contract import EngineError, LoadProgress, LoadRequest, ModelInfo
-from backends.onnxruntime.classification import Classification
-from backends.onnxruntime.embeddings import SentenceEmbeddings
-from backends.onnxruntime.speech import SpeechRecognition
-from backends.onnxruntime.text_generation import TextGeneration
 
+_CLASSIFICATION = imported_late("backends.onnxruntime.classification", "Classification")
+_EMBEDDINGS = imported_late("backends.onnxruntime.embeddings", "SentenceEmbeddings")
 _BY_TASK: dict[tuple[str, str | None], Loader] = {
-    ("onnx-genai", "text-generation"): TextGeneration,
-    ("onnx", "feature-extraction"): SentenceEmbeddings,
-    ("onnx", "sentence-similarity"): SentenceEmbeddings,
-    ("onnx", "text-ranking"): Classification,
-    ("onnx", "text-classification"): Classification,
-    ("onnx", "automatic-speech-recognition"): SpeechRecognition,
+    ("onnx-genai", "text-generation"): imported_late("backends.onnxruntime.text_generation", "TextGeneration"),
+    ("onnx", "feature-extraction"): _EMBEDDINGS,
+    ("onnx", "sentence-similarity"): _EMBEDDINGS,
+    ("onnx", "text-ranking"): _CLASSIFICATION,
+    ("onnx", "text-classification"): _CLASSIFICATION,
+    ("onnx", "automatic-speech-recognition"): imported_late("backends.onnxruntime.speech", "SpeechRecognition"),
 }
 
 

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from transformers.utils import logging
 
-from backends.by_task import EngineByTask, Loader
+from backends.by_task import EngineByTask, Loader, imported_late
 from backends.contract import EngineError, LoadProgress, LoadRequest, ModelInfo
 from backends.pickled_weights import as_safetensors
-from backends.transformers.classification import Classification
-from backends.transformers.embeddings import SentenceEmbeddings
-from backends.transformers.images import ImageClassification
-from backends.transformers.images_and_text import ImageTextToText
 from backends.transformers.placement import use_threads
-from backends.transformers.speech import SpeechRecognition
-from backends.transformers.text_generation import TextGeneration
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
+_CLASSIFICATION = imported_late("backends.transformers.classification", "Classification")
+_EMBEDDINGS = imported_late("backends.transformers.embeddings", "SentenceEmbeddings")
 _BY_TASK: dict[str | None, Loader] = {
-    "text-generation": TextGeneration,
-    "feature-extraction": SentenceEmbeddings,
-    "sentence-similarity": SentenceEmbeddings,
-    "text-ranking": Classification,
-    "text-classification": Classification,
-    "image-classification": ImageClassification,
-    "image-text-to-text": ImageTextToText,
-    "automatic-speech-recognition": SpeechRecognition,
+    "text-generation": imported_late("backends.transformers.text_generation", "TextGeneration"),
+    "feature-extraction": _EMBEDDINGS,
+    "sentence-similarity": _EMBEDDINGS,
+    "text-ranking": _CLASSIFICATION,
+    "text-classification": _CLASSIFICATION,
+    "image-classification": imported_late("backends.transformers.images", "ImageClassification"),
+    "image-text-to-text": imported_late("backends.transformers.images_and_text", "ImageTextToText"),
+    "automatic-speech-recognition": imported_late("backends.transformers.speech", "SpeechRecognition"),
 }
 
 

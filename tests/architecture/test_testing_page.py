@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
-LONG = ("mark.long", "few_or_many(", "seeds(")
+LONG = ("mark.long", "few_or_many(", "seeds(", "one=True")
 
 
 def long_tests() -> set[str]:

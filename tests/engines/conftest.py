@@ -76,14 +76,22 @@ class Loaded:
 
 
 needs = pytest.mark.needs
-"""``@needs("embed")``: for samples that do this; ``@needs(file=True)``: for those that have a file of their own."""
+"""``@needs("embed")``: for samples that do this; ``@needs(file=True)``: for those that have a file of their own.
+
+``@needs(one=True)``: for one sample per engine; the others run in ``make test-long``.
+"""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every sample that a test is for, in turn."""
     if "loaded" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("needs") or needs().mark
-        metafunc.parametrize("loaded", [name for name in sorted(samples()) if _suits(name, wanted)], indirect=True)
+        names = [name for name in sorted(samples()) if _suits(name, wanted)]
+        engines = {name: name.rpartition("-")[0] for name in names}
+        first = {engine: name for name, engine in reversed(engines.items())}
+        is_long = {name: bool(wanted.kwargs.get("one")) and first[engines[name]] != name for name in names}
+        values = [pytest.param(name, marks=[pytest.mark.long] * is_long[name]) for name in names]
+        metafunc.parametrize("loaded", values, indirect=True)
 
 
 def _suits(name: str, wanted: pytest.Mark) -> bool:

@@ -231,6 +231,7 @@ def test_a_damaged_model_is_refused_and_others_go_on(loaded: Loaded, tmp_path: P
     assert loaded.ask("load_model")["result"]["already_loaded"] is True
 
 
+@needs(one=True)
 def test_a_worker_that_is_killed_is_told_of_and_replaced(loaded: Loaded) -> None:
     pid = loaded.pid()
     if "generate" in loaded.sample.actions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tabagent_weights import mediapipe, smollm2_litertlm
+from tabagent_weights import litertlm, mediapipe
 from tests.engines.sample import Sample
 
 
@@ -15,7 +15,7 @@ def zeros() -> Mapping[str, Any]:
 
 
 SAMPLES = (
-    Sample("chat", smollm2_litertlm.litertlm, ("generate", "chat", "tokenize")),
+    Sample("chat", litertlm.tiny, ("generate", "chat", "tokenize")),
     Sample(
         "graph", lambda: mediapipe.bare("face_detection", "face_detection_short_range.tflite"), ("infer",), infer=zeros
     ),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tabagent_model import quantize_gguf
-
 from tabagent_weights import made, onnx_genai
 from tabagent_weights.packages import smollm2_gguf
 from tabagent_weights.run import python
@@ -37,6 +35,8 @@ def gguf(file_type: str) -> Path:
     name = f"smollm2-{file_type}.gguf"
 
     def make(folder: Path) -> None:
+        from tabagent_model import quantize_gguf  # noqa: PLC0415  # other formats are made while the wheel is being built
+
         quantize_gguf(smollm2_gguf(), folder / name, file_type)
 
     return made(f"smollm2-gguf-{file_type.lower()}", 1, make) / name

@@ -12,7 +12,6 @@ from typing import Any
 import gguf as gguf_format
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from tabagent_model import quantize_gguf
 
 from tabagent_weights import made, onnx_genai, packages
 from tabagent_weights.run import python
@@ -62,6 +61,8 @@ def gguf(file_type: str) -> Path:
         if file_type == "F32":
             _write_gguf(safetensors(), folder / name)
         else:
+            from tabagent_model import quantize_gguf  # noqa: PLC0415  # see smollm2.gguf
+
             quantize_gguf(gguf("F32"), folder / name, file_type)
 
     return made(f"tiny-llama-gguf-{file_type.lower()}", 1, make) / name

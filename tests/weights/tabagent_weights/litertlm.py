@@ -1,7 +1,7 @@
-"""SmolLM2-135M-Instruct for LiteRT-LM, int8: converted by litert-torch in an environment of its own.
+"""Models for LiteRT-LM, int8: converted by litert-torch in an environment of its own.
 
-Takes two minutes, 4 GB of memory, and 6 GB of disk while it runs. What the converter wants of TensorFlow is one schema,
-which ``ai_edge_litert`` has too.
+The environment takes 6 GB of disk while it exists. SmolLM2 takes two minutes and 4 GB of memory to convert. What the
+converter wants of TensorFlow is one schema, which ``ai_edge_litert`` has too.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tabagent_weights import made
-from tabagent_weights.smollm2 import safetensors
+from tabagent_weights import made, smollm2, tiny_llama
 
 CONTEXT_LENGTH = 1024
 """It is compiled into the file, and its attention costs as much however short the prompt is."""
@@ -55,17 +55,26 @@ export.export(model=sys.argv[1], output_dir=sys.argv[2], cache_length=int(sys.ar
 """
 
 
-def litertlm() -> Path:
-    """The file."""
-    return made("smollm2-litertlm", 1, _make) / "model.litertlm"
+def smollm2_135m() -> Path:
+    """Return SmolLM2-135M-Instruct as a ``.litertlm`` file."""
+    return _made("smollm2-litertlm", smollm2.safetensors)
 
 
-def _make(folder: Path) -> None:
+def tiny() -> Path:
+    """Return the tiny Llama of random numbers as a ``.litertlm`` file."""
+    return _made("tiny-llama-litertlm", tiny_llama.safetensors)
+
+
+def _made(name: str, source: Callable[[], Path]) -> Path:
+    return made(name, 1, lambda folder: _convert(source(), folder)) / "model.litertlm"
+
+
+def _convert(original: Path, folder: Path) -> None:
     work = folder.with_suffix(".work")
     shutil.rmtree(work, ignore_errors=True)
     try:
         source, target, environment = work / "source", work / "target", work / "venv"
-        _write_source(source, safetensors())
+        _write_source(source, original)
         uv, python = Path(sys.executable).with_name("uv"), environment / "bin" / "python"
         _run(uv, "venv", "--quiet", "--python", sys.executable, environment)
         _run(uv, "pip", "install", "--quiet", "--python", python, _REQUIREMENT)
