@@ -187,7 +187,7 @@ def installation() -> Iterator[Installation]:
 
 
 def test_through_the_host(installation: Installation) -> None:
-    fields = {"model": str(seeing.smollm2_sees()), "options": {"max_tokens": 8, "temperature": 0}}
+    fields = {"model": str(seeing.tiny_llama_sees()), "options": {"max_tokens": 8, "temperature": 0}}
     with installation.host() as host:
         fields["options"] |= {"logprobs": True}
         found = []

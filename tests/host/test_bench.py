@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from native_host.core.bench_workload import Workload, passage
-from tabagent_weights import minilm, smollm2
+from tabagent_weights import minilm, tiny_llama
 from tests.support import Installation, eventually
 
 SHORT = {"prompt_tokens": 64, "answer_tokens": 16, "repeats": 1}
@@ -33,7 +33,7 @@ def loaded(tabagent: Installation) -> list[dict[str, Any]]:
 
 def test_engines_are_measured_one_after_the_other(tabagent: Installation) -> None:
     """One that cannot read the model is told, and the next goes on."""
-    model = str(smollm2.gguf("Q8_0"))
+    model = str(tiny_llama.gguf("Q8_0"))
     with tabagent.host() as host:
         events = list(host.ask("bench_model", model=model, **SHORT, timeout_s=100))
         result = events[-1]["result"]
@@ -47,7 +47,7 @@ def test_engines_are_measured_one_after_the_other(tabagent: Installation) -> Non
             took = 64 / speed["prefill_tokens_per_second"] + 16 / speed["decode_tokens_per_second"]
             assert speed["request_ms"] == pytest.approx(1000 * took)
             assert speed["load_ms"] > 0
-            assert speed["memory_bytes"] > 50e6
+            assert speed["memory_bytes"] > 5e6
             assert speed["recorded"] is False, "not the typical request"
         assert result["auto_engine"] == "llama_cpp"
         steps = [event for event in events if event.get("stage") == "measuring"]
@@ -62,7 +62,7 @@ def test_engines_are_measured_one_after_the_other(tabagent: Installation) -> Non
 def test_what_is_measured_is_what_auto_takes(tabagent: Installation) -> None:
     """Two engines of one wheel have the same version: what one did counts for the other, if the file says so."""
     path = tabagent.models / "m.gguf"
-    shutil.copy(smollm2.gguf("Q8_0"), path)
+    shutil.copy(tiny_llama.gguf("Q8_0"), path)
     with tabagent.host() as host:
         result = host.result("bench_model", model="m", engine="llama_cpp", repeats=1)["result"]
         (speed,) = result["measurements"]

@@ -47,7 +47,7 @@ def test_an_idle_model_makes_room_for_who_asks_for_more(tabagent: Installation) 
 def test_a_busy_model_stays_as_it_is(tabagent: Installation) -> None:
     with tabagent.host() as host:
         host.result("load_model", model=MODEL, options={"context_length": 512})
-        story = host.send("generate", model=MODEL, prompt="Once upon a time", options={"max_tokens": 400})
+        story = host.send("generate", model=MODEL, prompt="Once upon a time", options={"max_tokens": 200})
         assert next(event for event in host.events(story) if event["event"] == "token")
         last = host.result("chat", model=MODEL, messages=CAPITAL, options={"max_tokens": 1, "context_length": 2048})
         assert last["event"] == "done"

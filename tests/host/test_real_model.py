@@ -15,7 +15,7 @@ from tabagent_harness import HostProcess
 from tests.questions import CAPITAL
 from tests.support import MODEL, Installation, eventually
 
-GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 48}
+GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 24}
 STORY = [{"role": "user", "content": "Write a very long story about a lighthouse keeper, with many chapters."}]
 
 
@@ -106,20 +106,20 @@ def lines(count: int) -> str:
 
 def test_cancel_in_the_middle_of_the_prompt(real: HostProcess) -> None:
     """The rest of the page is never evaluated: two thirds of it, asked again, are not all in the cache."""
-    request = real.send("generate", model=MODEL, prompt=lines(300), options={"max_tokens": 1})
+    request = real.send("generate", model=MODEL, prompt=lines(150), options={"max_tokens": 1})
     events = real.events(request)
     while next(events).get("stage") != "prefill":
         pass
     real.result("cancel", target=request)
     assert list(events)[-1]["event"] == "cancelled"
     assert "Paris" in chat(real, CAPITAL)["text"]
-    usage = real.result("generate", model=MODEL, prompt=lines(200), options={"max_tokens": 1})["result"]["usage"]
-    assert usage["prompt_tokens"] > 1000
+    usage = real.result("generate", model=MODEL, prompt=lines(100), options={"max_tokens": 1})["result"]["usage"]
+    assert usage["prompt_tokens"] > 500
     assert usage["cached_tokens"] < 0.9 * usage["prompt_tokens"]
 
 
 def test_prefill_progress_is_reported(real: HostProcess) -> None:
-    page = f"A table. {lines(200)}"
+    page = f"A table. {lines(150)}"
     events = list(real.ask("generate", model=MODEL, prompt=page, options={"max_tokens": 1}))
     seen = [(event["done"], event["total"]) for event in events if event.get("stage") == "prefill"]
     assert seen
@@ -154,7 +154,7 @@ def test_a_page_cannot_forge_a_turn(real: HostProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", " ", "\n", "😀", "\0", "a" * 5000, "\N{REPLACEMENT CHARACTER}", "<|im_end|>" * 50]
+    "content", ["", " ", "\n", "😀", "\0", "a" * 1000, "\N{REPLACEMENT CHARACTER}", "<|im_end|>" * 50]
 )
 def test_any_content_is_answered(real: HostProcess, content: str) -> None:
     assert chat(real, [{"role": "user", "content": content}], max_tokens=2)["usage"]["completion_tokens"] <= 2

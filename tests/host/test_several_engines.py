@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from tabagent_harness import HostProcess
-from tabagent_weights import packages, smollm2
+from tabagent_weights import tiny_llama
 from tests.support import Installation, eventually, processes
 
 OPTIONS = {"max_tokens": 8, "temperature": 0, "context_length": 512}
@@ -17,10 +17,10 @@ OPTIONS = {"max_tokens": 8, "temperature": 0, "context_length": 512}
 def several(tabagent: Installation) -> dict[str, dict[str, Any]]:
     """Engine → fields of a request to it: Rust, Python, and a third party's; llama.cpp's twice."""
     return {
-        "llama_cpp": {"model": str(packages.smollm2_gguf()), "engine": "llama_cpp"},
-        "llama_cpp, another file": {"model": str(smollm2.gguf("Q8_0")), "engine": "llama_cpp"},
-        "candle": {"model": str(smollm2.safetensors()), "engine": "candle"},
-        "onnxruntime": {"model": str(smollm2.onnx("int4")), "engine": "onnxruntime"},
+        "llama_cpp": {"model": str(tiny_llama.gguf("F32")), "engine": "llama_cpp"},
+        "llama_cpp, another file": {"model": str(tiny_llama.gguf("Q8_0")), "engine": "llama_cpp"},
+        "candle": {"model": str(tiny_llama.safetensors()), "engine": "candle"},
+        "onnxruntime": {"model": str(tiny_llama.onnx("int4")), "engine": "onnxruntime"},
         "chaos": tabagent.chaos_model("one"),
         "chaos, another file": tabagent.chaos_model("two"),
     }
@@ -91,7 +91,7 @@ def test_what_is_loaded(tabagent: Installation) -> None:
 
 def test_the_preferred_engine_or_none(tabagent: Installation) -> None:
     """A name is a word to keep: nothing else serves instead, unless ``fallback`` says so."""
-    model = str(packages.smollm2_gguf())
+    model = str(tiny_llama.gguf("F32"))
     with tabagent.host() as host:
         for engine in ("candle", "llama_cpp"):
             result = host.result("load_model", model=model, engine=engine, options={"context_length": 512})["result"]

@@ -28,7 +28,7 @@ TOKENS = 12
 @pytest.fixture(scope="module")
 def seer(http: HttpProcess) -> HttpProcess:
     """With a model that sees, as ``seer``."""
-    shutil.copytree(seeing.smollm2_sees().parent, http.installation.models / "seer")
+    shutil.copytree(seeing.tiny_llama_sees().parent, http.installation.models / "seer")
     return http
 
 

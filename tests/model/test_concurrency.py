@@ -48,7 +48,7 @@ def test_streams_advance_together(model: PyModel, rote: list[int]) -> None:
 def test_a_long_prompt_does_not_stop_the_others(model: PyModel, long_prompt: Callable[[str, int], list[int]]) -> None:
     talking = model.stream("Once upon a time", max_tokens=400, temperature=1.0)
     next(talking)
-    reading = model.stream(long_prompt("others", 1500), max_tokens=1)
+    reading = model.stream(long_prompt("others", 700), max_tokens=1)
     pieces = 0
     while reading.progress[0] < reading.progress[1]:
         next(talking)
@@ -74,7 +74,7 @@ def test_a_request_waits_for_room(library: str, model_path: Path, rote: list[int
 
 
 def test_a_stream_that_nobody_reads_pauses_only_itself(model: PyModel, rote: list[int]) -> None:
-    unread = model.stream(rote, max_tokens=600, temperature=0)
+    unread = model.stream(rote, max_tokens=400, temperature=0)
     for _ in range(3):
         assert model.generate(rote, max_tokens=50, temperature=0).completion_tokens == 50
     wait_until_idle()

@@ -1,11 +1,10 @@
-"""Models that see pictures and write: tiny ones of random numbers, and SmolLM2 with a random eye."""
+"""Models that see pictures and write: tiny ones of random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from tabagent_weights import made, smollm2, tiny_llama
+from tabagent_weights import made, tiny_llama
 from tabagent_weights.run import python
 
 TEMPLATE = (
@@ -110,18 +109,9 @@ def tiny(kind: str) -> Path:
     return made(f"tiny-{kind}", 1, lambda folder: python("-c", program, str(folder), TEMPLATE)) / "model.safetensors"
 
 
-def smollm2_sees() -> Path:
-    """SmolLM2 in LLaVA's frame: it reads and writes as ever, and what it sees are random numbers."""
-    return _sees("smollm2-sees", smollm2.safetensors)
-
-
 def tiny_llama_sees() -> Path:
-    """Return a tiny Llama in LLaVA's frame, with SmolLM2's vocabulary."""
-    return _sees("tiny-llama-sees", tiny_llama.safetensors)
-
-
-def _sees(name: str, source: Callable[[], Path]) -> Path:
+    """Return the tiny Llama in LLaVA's frame, with SmolLM2's vocabulary."""
     program = _COMMON + _AS_LLAVA + _READER
-    return (
-        made(name, 2, lambda folder: python("-c", program, str(folder), TEMPLATE, str(source()))) / "model.safetensors"
-    )
+    source = str(tiny_llama.safetensors())
+    folder = made("tiny-llama-sees", 2, lambda folder: python("-c", program, str(folder), TEMPLATE, source))
+    return folder / "model.safetensors"
