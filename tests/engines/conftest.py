@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ CONTEXT = 1024
 ENGINES = {engine.name: engine for engine in descriptors() if engine.name != "chaos"}
 
 
+@cache
 def samples() -> dict[str, Sample]:
-    """``engine-sample`` → sample."""
+    """Return the samples by ``engine-sample``.
+
+    pytest compares the parameter of a fixture by identity: with other strings each test would load its model again.
+    """
     found: dict[str, Sample] = {}
     for name in ENGINES:
         if importlib.util.find_spec(f"tests.engines.samples.{name}"):
