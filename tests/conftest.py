@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,21 +21,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a fixture in one process; `--dist loadgroup` spreads the groups."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Keep tests that share a fixture in one process."""
+    from tests.scheduling import scheduler  # noqa: PLC0415  # `make unit` has no pytest-xdist
 
-
-def _group(item: pytest.Item) -> str:
-    """Return an engine's sample, if the test is about one; the module, if the test shares a fixture; else the test."""
-    parameters = getattr(item, "callspec", None)
-    if parameters is not None and "loaded" in parameters.params:
-        return str(parameters.params["loaded"])
-    fixtures = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
-    shares = any(fixture.baseid and fixture.scope != "function" for fixtures_ in fixtures for fixture in fixtures_)
-    return item.nodeid.partition("::")[0] if shares else item.nodeid
+    return scheduler(config, log)
 
 
 @contextmanager

@@ -25,10 +25,7 @@ ENGINES = {engine.name: engine for engine in descriptors() if engine.name != "ch
 
 @cache
 def samples() -> dict[str, Sample]:
-    """Return the samples by ``engine-sample``.
-
-    pytest compares the parameter of a fixture by identity: with other strings each test would load its model again.
-    """
+    """Return the samples by ``engine-sample``."""
     found: dict[str, Sample] = {}
     for name in ENGINES:
         if importlib.util.find_spec(f"tests.engines.samples.{name}"):
