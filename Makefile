@@ -107,8 +107,7 @@ test-models: dev $(STAMPS)/wheel  ## Make the models that the tests need, in a c
 
 .PHONY: test-python
 test-python: dev test-models  ## Tests of the wheel, the host, the installer and the architecture.
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not alone"
-	$(BIN)/python -m pytest -m "alone and not long"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 .PHONY: test-rust
 test-rust: dev  ## Tests of the crates.
