@@ -21,8 +21,9 @@ def supported() -> list[str]:
 
 
 def test_the_choice() -> None:
+    assert ask_with("").stdout.strip() == supported()[0]
     chosen = tabagent_model.get_cpu_variant()
-    assert chosen.variant == supported()[0]
+    assert chosen.variant == (os.environ.get("TABAGENT_CPU_VARIANT") or supported()[0])
     assert chosen.fallbacks == []
     assert str(chosen) == chosen.name == f"{chosen.vendor}-{chosen.generation}"
     assert tabagent_model.get_cpu_variant() is chosen
@@ -56,10 +57,48 @@ def test_every_supported_variant_computes_rightly() -> None:
         assert _cpu._failure(Path(tabagent_model.get_library(variant))) is None, variant
 
 
-def test_other_names_are_refused() -> None:
-    for name in ("llama.dll", "libllama.so.0", "", "../libllama.so"):
-        with pytest.raises(ValueError, match=r"libllama\.so"):
-            tabagent_model.get_optimal_binary(name)
+STEMS = ["llama", "ggml", "ggml-base", "ggml-cpu"]
+ENDINGS = ["", ".dll", ".so", ".so.0", ".so.0.9.4", ".dylib", ".0.dylib"]
+
+
+@pytest.mark.parametrize("stem", [prefix + stem for prefix in ("", "lib") for stem in STEMS])
+def test_h27_names_of_every_platform_are_accepted(stem: str) -> None:
+    """A script written on another system asks for its own library's name."""
+    expected = tabagent_model.get_library(tabagent_model.get_cpu_variant().variant)
+    for name in (stem + ending for ending in ENDINGS):
+        assert tabagent_model.get_optimal_binary(name) == expected, name
+        assert tabagent_model.get_optimal_binary(name.upper()) == expected, name
+
+
+WRONG_NAMES = [
+    "",
+    "lib",
+    ".so",
+    "libllama.",
+    "libllama.so.",
+    "libllama.so.x",
+    "llama.dll.0",
+    "libllama.so\n",
+    "llama.dll\0",
+]
+WRONG_NAMES += [
+    "../libllama.so",
+    "C:\\llama.dll",
+    "/usr/lib/libllama.so",
+    "libllama.so.\u0660",
+    "libmtmd.so",
+    "ggml-cuda.dll",
+]
+WRONG_NAMES += ["libggml-cpu-haswell.so"]
+
+
+@pytest.mark.parametrize("name", WRONG_NAMES, ids=ascii)
+def test_h27_other_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"libllama\.so"):
+        tabagent_model.get_optimal_binary(name)
+
+
+def test_a_variant_of_another_platform_is_refused() -> None:
     with pytest.raises(ValueError, match="haswell"):
         tabagent_model.get_library("pentium")
 

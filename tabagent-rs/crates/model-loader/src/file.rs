@@ -1,7 +1,7 @@
 //! Opening files without being held up or led elsewhere by what is at their path.
 
 use crate::error::{Error, Parsed, Result};
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -13,7 +13,8 @@ pub(crate) fn look(path: &Path) -> Result<Metadata> {
     })
 }
 
-/// Opens a regular file and tells its size. The kind is looked at first: opening a pipe would wait for a writer.
+/// Opens a regular file and returns it with its size. Its kind is checked before, as opening a device may do something,
+/// and after, as the file may have been replaced meanwhile. Opening does not wait for the writer of a pipe.
 pub(crate) fn open(path: &Path, format: &'static str) -> Result<(File, u64)> {
     let kind = look(path)?;
     let wrong = |reason: &str| Error::WrongFormat { path: path.to_owned(), format, reason: reason.to_owned() };
@@ -26,9 +27,27 @@ pub(crate) fn open(path: &Path, format: &'static str) -> Result<(File, u64)> {
     if kind.len() == 0 {
         return Err(wrong("it is empty"));
     }
-    let file =
-        File::open(path).map_err(|error| Error::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+    let unreadable = |error: std::io::Error| Error::Unreadable { path: path.to_owned(), reason: error.to_string() };
+    let file = at_once().read(true).open(path).map_err(unreadable)?;
+    let kind = file.metadata().map_err(unreadable)?;
+    if !kind.is_file() {
+        return Err(wrong("it is not a regular file"));
+    }
     Ok((file, kind.len()))
+}
+
+#[cfg(target_os = "linux")]
+fn at_once() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    const O_NONBLOCK: i32 = 0o4000;
+    let mut options = OpenOptions::new();
+    options.custom_flags(O_NONBLOCK);
+    options
+}
+
+#[cfg(not(target_os = "linux"))]
+fn at_once() -> OpenOptions {
+    OpenOptions::new()
 }
 
 /// Opens a file and has `parse` read it.

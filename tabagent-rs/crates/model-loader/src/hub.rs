@@ -8,6 +8,7 @@ use crate::detection::{Detection, PICKLED, conversion};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::model_type::ModelType;
+use crate::names;
 use crate::package::{self, Entry};
 use crate::reference::Reference;
 use serde_json::Value;
@@ -19,6 +20,11 @@ const DEFAULT_REVISION: &str = "main";
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Repositories of thousands of files stay below this.
 const LARGEST_ANSWER: u64 = 32 << 20;
+/// Objects and arrays of an answer; a repository of 100,000 files has two for each. An empty one takes 3 bytes of text
+/// and, parsed, hundreds of memory.
+const MOST_CONTAINERS: usize = 250_000;
+/// Commas of an answer, which separate all its other values.
+const MOST_COMMAS: usize = 1_500_000;
 const MOST_REDIRECTS: usize = 5;
 
 /// Where to ask, and as whom.
@@ -43,9 +49,19 @@ impl Hub {
             status,
         };
         let text = self.get(reference.metadata_url(&self.endpoint), &failed)?;
+        if is_too_complex(&text) {
+            return Err(failed("its answer has more values than any repository's".into(), None));
+        }
         let answer =
             serde_json::from_str(&text).map_err(|error| failed(format!("its answer is no JSON: {error}"), None))?;
-        describe(reference, &answer, inquiry)
+        let found = describe(reference, &answer, inquiry)?;
+        match invalid_hash(&found) {
+            Some(hash) => {
+                let shown: String = hash.chars().take(100).collect();
+                Err(failed(format!("its answer has an invalid hash {shown:?}"), None))
+            }
+            None => Ok(found),
+        }
     }
 
     /// Follows redirects itself, so that none leads to another host.
@@ -145,6 +161,12 @@ pub fn describe(reference: &Reference, answer: &Value, inquiry: Inquiry) -> Resu
     Ok(found)
 }
 
+/// Returns true for JSON that takes much more memory parsed than as text. Characters in strings count too.
+fn is_too_complex(text: &str) -> bool {
+    let count = |wanted: fn(u8) -> bool| text.bytes().filter(|&byte| wanted(byte)).count();
+    count(|byte| matches!(byte, b'{' | b'[')) > MOST_CONTAINERS || count(|byte| byte == b',') > MOST_COMMAS
+}
+
 fn entry(sibling: &Value) -> Option<Entry> {
     Some(Entry {
         path: sibling["rfilename"].as_str()?.to_owned(),
@@ -155,6 +177,17 @@ fn entry(sibling: &Value) -> Option<Entry> {
             false => sibling["blobId"].as_str().map(str::to_owned),
         },
     })
+}
+
+/// Returns the first hash that is none. Files and folders are named after hashes, so one may not be a path.
+fn invalid_hash(found: &Detection) -> Option<&str> {
+    let commit = found.commit.as_deref().filter(|commit| !names::is_git_sha1(commit));
+    commit.or_else(|| found.files.iter().find_map(invalid_hash_of))
+}
+
+fn invalid_hash_of(entry: &Entry) -> Option<&str> {
+    let sha256 = entry.sha256.as_deref().filter(|hash| !names::is_sha256(hash));
+    sha256.or_else(|| entry.git_sha1.as_deref().filter(|hash| !names::is_git_sha1(hash)))
 }
 
 fn license_tag(answer: &Value) -> Option<String> {
@@ -226,6 +259,34 @@ mod tests {
         let found_again = describe(&reference("o/m"), &answer, allowed).expect("a model");
         assert_eq!(found_again.obstacles[0].code, "remote_code_refused", "allowing one allows no other");
         assert!(found.files.iter().all(|file| !file.path.ends_with(".py")));
+    }
+
+    #[test]
+    fn s1_a_hash_that_is_a_path_is_found() {
+        let digits = "ab".repeat(32);
+        for (sha, hash, blob) in [("../x", &*digits, &digits[..40]), (&digits[..40], "../../x", &digits[..40])] {
+            let text = format!(
+                r#"{{"sha": "{sha}", "siblings": [{{"rfilename": "model.safetensors", "lfs": {{"sha256": "{hash}"}}}},
+                {{"rfilename": "config.json", "blobId": "{blob}"}}]}}"#
+            );
+            let found = describe(&reference("o/m"), &answer(&text), Inquiry::default()).expect("a model");
+            assert!(invalid_hash(&found).is_some_and(|hash| hash.starts_with("../")), "{text}");
+            let text = text.replace("../../x", &digits).replace("../x", &digits[..40]);
+            let found = describe(&reference("o/m"), &answer(&text), Inquiry::default()).expect("a model");
+            assert_eq!(invalid_hash(&found), None);
+            let text = text.replace(r#""blobId": ""#, r#""blobId": "/"#);
+            let found = describe(&reference("o/m"), &answer(&text), Inquiry::default()).expect("a model");
+            assert!(invalid_hash(&found).is_some_and(|hash| hash.starts_with('/')));
+        }
+    }
+
+    #[test]
+    fn s1_answers_that_would_fill_memory_are_not_parsed() {
+        for piece in ["{},", "[],", "0,", "\"\",", "{\"a\":0},", "[[[[[[[[0]]]]]]]],"] {
+            assert!(is_too_complex(&piece.repeat((6 << 20) / piece.len())), "{piece}");
+        }
+        let file = r#"{"rfilename":"x","size":1,"blobId":"0","lfs":{"sha256":"0","size":1,"pointerSize":1}},"#;
+        assert!(!is_too_complex(&file.repeat(100_000)));
     }
 
     #[test]

@@ -5,17 +5,22 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod auto_map;
 mod bitnet;
 mod config;
+mod config_sizes;
 mod detection;
 mod error;
 mod file;
+mod folder;
+mod genai;
 pub mod gguf;
 mod hub;
 mod local;
 mod memory;
 mod model_type;
 mod names;
+mod neighbours;
 mod onnx;
 mod package;
 mod pytorch;
@@ -23,7 +28,9 @@ mod reader;
 mod reference;
 mod routing;
 mod safetensors;
+mod shard_index;
 mod task;
+mod tokenizer_file;
 
 pub use detection::{Detection, Obstacle};
 pub use error::{Defect, Error, Parsed, Result};

@@ -1,27 +1,28 @@
 //! Models on this machine's disk.
 
 use crate::Inquiry;
-use crate::config::{self, ModelConfig};
 use crate::detection::{Detection, PICKLED, conversion};
 use crate::error::{Error, Result};
 use crate::gguf::{self, GgufFile, GgufHeader, TensorInfo};
 use crate::memory;
 use crate::model_type::ModelType;
+use crate::neighbours::{read_config, refuse_bombs, refuse_code, refuse_sizes, refuse_weights};
 use crate::onnx::OnnxModel;
 use crate::package::{self, Entry, Package};
 use crate::pytorch::PickledWeights;
 use crate::safetensors::SafetensorsHeader;
-use crate::{bitnet, file, hub, pytorch, task};
+use crate::{bitnet, file, folder, genai, hub, pytorch, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Files of a folder that are looked at.
-const MOST_ENTRIES: usize = 10_000;
-const DEEPEST_FOLDER: usize = 3;
+/// Tensors in all files of a model. Real models have up to 100,000.
+const MOST_TENSORS: usize = 200_000;
+/// Bytes of the headers of all files of a model. Real models have up to 50 MB.
+const MOST_HEADER_BYTES: u64 = 256 << 20;
 /// Sequences that a loaded GGUF model serves at once, for which memory is planned.
 const SEQUENCES: u32 = 4;
 /// A longer context is taken only when it is asked for: its KV cache is allocated at once.
-const LARGEST_DEFAULT_CONTEXT: u32 = 8192;
+pub(crate) const LARGEST_DEFAULT_CONTEXT: u32 = 8192;
 const LARGEST_DEFAULT_TEXT: u32 = 2048;
 
 /// Looks at a file or folder.
@@ -59,13 +60,18 @@ pub fn detect(path: &Path, inquiry: Inquiry) -> Result<Detection> {
         found.hinder("model_corrupt", format!("Files are missing: {}.", package.missing.join(", ")));
     }
     refuse_code(&mut found, &root);
+    if matches!(
+        package.model_type,
+        ModelType::Safetensors | ModelType::PyTorch | ModelType::Onnx | ModelType::OnnxGenai
+    ) {
+        refuse_bombs(&mut found, &entry);
+    }
     found.conversion = conversion(found.model_type(), &package.entry);
     Ok(found)
 }
 
 fn of_folder(folder: &Path) -> Result<Package> {
-    let mut entries = Vec::new();
-    list(folder, folder, 0, &mut entries)?;
+    let entries = folder::all_files(folder)?;
     let mut package = package::find(&entries, None).map_err(|reason| Error::WrongFormat {
         path: folder.to_owned(),
         format: "model",
@@ -91,31 +97,16 @@ pub struct Found {
 /// The whole models in a folder and the folders in it, by names alone. What cannot be read holds none.
 pub fn find_models(folder: &Path) -> Vec<Found> {
     let mut found = Vec::new();
-    search(folder, 0, &mut found);
+    folder::visit(folder, |folder, entries| {
+        found.extend(package::find_all(entries).into_iter().map(|package| Found {
+            path: folder.join(&package.entry),
+            model_type: package.model_type,
+            quantisation: hub::quantisation(&package.entry),
+            files: package.files.iter().map(|file| folder.join(&file.path)).collect(),
+        }));
+    });
     found.sort_by(|one, other| one.path.cmp(&other.path));
     found
-}
-
-/// `organisation/name/onnx`, and one more.
-const DEEPEST_SEARCH: usize = 4;
-
-fn search(folder: &Path, depth: usize, found: &mut Vec<Found>) {
-    let mut entries = Vec::new();
-    if list(folder, folder, DEEPEST_FOLDER, &mut entries).is_err() {
-        return;
-    }
-    found.extend(package::find_all(&entries).into_iter().map(|package| Found {
-        path: folder.join(&package.entry),
-        model_type: package.model_type,
-        quantisation: hub::quantisation(&package.entry),
-        files: package.files.iter().map(|file| folder.join(&file.path)).collect(),
-    }));
-    let Ok(items) = std::fs::read_dir(folder) else { return };
-    for path in items.flatten().map(|item| item.path()) {
-        if depth < DEEPEST_SEARCH && path.is_dir() && found.len() < MOST_ENTRIES {
-            search(&path, depth + 1, found);
-        }
-    }
 }
 
 /// A file with what belongs to it. Its folder may hold other models too.
@@ -123,12 +114,15 @@ fn of_file(path: &Path) -> Result<(PathBuf, Package)> {
     let model_type = ModelType::of_file(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut entries = Vec::new();
-    list(folder, folder, DEEPEST_FOLDER, &mut entries)?;
+    let entries = folder::files(folder)?;
     // The graph of a folder for onnxruntime-genai runs with what is beside it.
-    let whole = package::find(&entries, None).ok();
+    let is_genai = entries.iter().any(|entry| entry.path == genai::NAME);
+    let whole = is_genai.then(|| package::find(&entries, None).ok()).flatten();
     let genai = whole.filter(|package| package.model_type == ModelType::OnnxGenai && package.holds(&name));
-    let mut package = match genai.or_else(|| package::find(&entries, Some(&name)).ok()) {
+    // A folder of a thousand models is looked at a thousand times to list them.
+    let is_alone = genai.is_none() && package::stands_alone(&name, &entries);
+    let found = genai.or_else(|| if is_alone { None } else { package::find(&entries, Some(&name)).ok() });
+    let mut package = match found {
         Some(package) if package.model_type == ModelType::OnnxGenai => package,
         Some(package) if package.entry == name && package.model_type == model_type => package,
         _ => {
@@ -147,38 +141,42 @@ fn keep_certain_projector(package: &mut Package, entries: &[Entry]) {
         let parts = package.files.iter().any(|file| file.path == entry.path);
         ModelType::by_name(&entry.path) == ModelType::Gguf && !parts
     };
-    if package.projector.is_some()
-        && entries.iter().filter(models).any(|entry| !entry.path.to_ascii_lowercase().contains("mmproj"))
-    {
+    if package.projector.is_some() && entries.iter().filter(models).any(|entry| !package::is_companion(&entry.path)) {
         let projector = package.projector.take();
         package.files.retain(|file| Some(&file.path) != projector.as_ref());
     }
 }
 
-fn list(root: &Path, folder: &Path, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
-    let unreadable = |error: std::io::Error| Error::Unreadable { path: folder.to_owned(), reason: error.to_string() };
-    for item in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = item.map_err(unreadable)?.path();
-        // Links are followed, as the hub's cache consists of them; what leads nowhere is no file.
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
-        let (Ok(relative), true) = (path.strip_prefix(root), entries.len() < MOST_ENTRIES) else { continue };
-        if metadata.is_dir() && depth < DEEPEST_FOLDER {
-            list(root, &path, depth + 1, entries)?;
-        } else if let (true, Some(name)) = (metadata.is_file(), relative.to_str()) {
-            let path = name.replace(std::path::MAIN_SEPARATOR, "/");
-            entries.push(Entry { path, size: Some(metadata.len()), ..Entry::default() });
-        }
-    }
-    Ok(())
-}
-
 // ---------------------------------------------------------------------------------------------- formats
 
+/// What the headers of a model's files hold together. A file may be there under a thousand names.
+#[derive(Default)]
+struct Headers {
+    tensors: usize,
+    bytes: u64,
+}
+
+impl Headers {
+    fn add(&mut self, tensors: usize, bytes: u64, path: &Path) -> Result<()> {
+        self.tensors += tensors;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.tensors > MOST_TENSORS || self.bytes > MOST_HEADER_BYTES {
+            let reason =
+                format!("up to this file the model has {} tensors in headers of {} bytes", self.tensors, self.bytes);
+            return Err(Error::Corrupt { path: path.to_owned(), reason });
+        }
+        Ok(())
+    }
+}
+
 fn look_at_gguf(found: &mut Detection, root: &Path, package: &Package, context_length: Option<u32>) -> Result<()> {
-    let GgufFile { mut header, mut tensors, .. } = GgufFile::read(&root.join(&package.entry))?;
+    let GgufFile { mut header, mut tensors, data_start, .. } = GgufFile::read(&root.join(&package.entry))?;
+    let mut headers = Headers { tensors: tensors.len(), bytes: data_start };
     let is_projector = |path: &str| Some(path) == package.projector.as_deref();
     for part in package.files.iter().skip(1).filter(|part| !is_projector(&part.path)) {
-        let rest = GgufFile::read(&root.join(&part.path))?;
+        let path = root.join(&part.path);
+        let rest = GgufFile::read(&path)?;
+        headers.add(rest.tensors.len(), rest.data_start, &path)?;
         header.parameters = header.parameters.saturating_add(rest.header.parameters);
         header.file_size = header.file_size.saturating_add(rest.header.file_size);
         tensors.extend(rest.tensors);
@@ -232,19 +230,24 @@ fn look_at_safetensors(
     context_length: Option<u32>,
 ) -> Result<()> {
     let mut types = BTreeMap::<String, u64>::new();
-    let (mut parameters, mut is_packed_ternary) = (0u64, false);
+    let (mut parameters, mut headers, mut is_packed_ternary) = (0u64, Headers::default(), false);
     let is_weights = |file: &&Entry| ModelType::by_name(&file.path) == ModelType::Safetensors;
     for shard in package.files.iter().filter(is_weights) {
-        let header = SafetensorsHeader::read(&root.join(&shard.path))?;
+        let path = root.join(&shard.path);
+        let header = SafetensorsHeader::read(&path)?;
+        headers.add(header.tensor_count, header.header_size, &path)?;
         parameters = parameters.saturating_add(header.parameters);
         is_packed_ternary |= header.is_packed_ternary;
         for (name, count) in header.types {
-            *types.entry(name).or_insert(0) += count;
+            let of_type = types.entry(name).or_insert(0);
+            *of_type = count.saturating_add(*of_type);
         }
     }
     found.parameters = Some(parameters);
     found.quantisation = types.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name);
     read_config(found, &root.join(&package.entry), context_length);
+    refuse_sizes(found, &root.join(&package.entry), headers.tensors, parameters);
+    refuse_weights(found, &root.join(&package.entry));
     if is_packed_ternary {
         found.quantisation = Some("1.58-bit".into());
         found
@@ -254,13 +257,16 @@ fn look_at_safetensors(
 }
 
 fn look_at_pickled(found: &mut Detection, root: &Path, package: &Package) -> Result<()> {
-    let mut types = BTreeMap::<&str, u64>::new();
+    let (mut types, mut tensors) = (BTreeMap::<&str, u64>::new(), 0);
     for part in pickled_parts(root, package) {
         for tensor in PickledWeights::read(&part)?.tensors {
+            tensors += 1;
             *types.entry(tensor.dtype).or_insert(0) += tensor.elements();
         }
     }
-    found.parameters = Some(types.values().sum());
+    let parameters = types.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+    found.parameters = Some(parameters);
+    refuse_sizes(found, &root.join(&package.entry), tensors, parameters);
     found.quantisation = types.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned());
     Ok(())
 }
@@ -317,52 +323,40 @@ fn onnx_type(number: u64) -> Option<&'static str> {
 }
 
 fn read_genai(found: &mut Detection, path: &Path) {
-    let text = file::small_text(path, config::LARGEST).unwrap_or_default();
-    let config: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let config = match genai::read(path) {
+        Ok(config) => config,
+        Err(obstacle) => return found.obstacles.push(obstacle),
+    };
     let model = &config["model"];
     found.architecture = model["type"].as_str().map(str::to_owned).or(found.architecture.take());
     found.context_length = model["context_length"].as_u64().or(found.context_length);
 }
 
-// ------------------------------------------------------------------------------------------ neighbours
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Reads the configuration beside `entry`, and beside its folder where that is one of ONNX graphs.
-fn read_config(found: &mut Detection, entry: &Path, context_length: Option<u32>) {
-    let folders: Vec<&Path> = entry.ancestors().skip(1).take(2).collect();
-    let read = |name: &str| folders.iter().find_map(|folder| file::small_text(&folder.join(name), config::LARGEST));
-    let config = read("config.json").map_or_else(ModelConfig::default, |text| ModelConfig::parse(&text));
-    found.architecture = config.architecture.clone().or(found.architecture.take());
-    found.task = config.task().map(str::to_owned).or(found.task.take());
-    found.context_length = config.context_length.or(found.context_length);
-    found.quantisation = config.quantisation.clone().or(found.quantisation.take());
-    if read("modules.json").is_some() && found.task.as_deref() != Some(task::TEXT_RANKING) {
-        found.task = Some(task::FEATURE_EXTRACTION.to_owned());
-    }
-    found.chat_template = read("chat_template.jinja").is_some()
-        || read("tokenizer_config.json").is_some_and(|text| text.contains("\"chat_template\""));
-    found.license = found.license.take().or_else(|| read("README.md").and_then(|text| license_of(&text)));
-    let asked = context_length.map(|asked| u64::from(asked).min(config.context_length.unwrap_or(u64::MAX)));
-    let context = asked.or(config.context_length.map(|trained| trained.min(LARGEST_DEFAULT_CONTEXT.into())));
-    if let (Some(context), Some(weights)) = (context, found.size()) {
-        found.planned_context_length = Some(context);
-        found.memory = Some(memory::of_weights(weights, config.cache, context));
-    }
-}
-
-/// `license:` of a model card's front matter.
-fn license_of(card: &str) -> Option<String> {
-    let front = card.strip_prefix("---")?.split("\n---").next()?;
-    let line = front.lines().find_map(|line| line.strip_prefix("license:"))?;
-    Some(line.trim().trim_matches(['"', '\'']).to_owned()).filter(|license| !license.is_empty())
-}
-
-/// Notes when any configuration asks for Python code of the repository to be run.
-fn refuse_code(found: &mut Detection, root: &Path) {
-    let is_json = |entry: &&Entry| entry.path.ends_with(".json");
-    let wants_code = |entry: &Entry| {
-        file::small_text(&root.join(&entry.path), config::LARGEST).is_some_and(|text| config::text_has_auto_map(&text))
-    };
-    if found.files.iter().filter(is_json).any(wants_code) {
-        found.hinder("remote_code_refused", "Its configuration wants code of the repository run (auto_map).");
+    #[cfg(unix)]
+    #[test]
+    fn shards_that_are_one_file_are_not_read_a_thousand_times() {
+        let folder = std::env::temp_dir().join(format!("tabagent-shards-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).expect("temporary folder");
+        let tensors: Vec<String> = (0..2000)
+            .map(|number| format!(r#""{number}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#))
+            .collect();
+        let header = format!("{{{}}}", tensors.join(","));
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend(header.as_bytes());
+        std::fs::write(folder.join("blob"), file).expect("temporary file");
+        for number in 1..=2000 {
+            let name = format!("model-{number:05}-of-02000.safetensors");
+            std::os::unix::fs::symlink("blob", folder.join(name)).expect("a link");
+        }
+        let refused = detect(&folder, Inquiry::default());
+        assert!(
+            matches!(&refused, Err(Error::Corrupt { path, .. }) if path.ends_with("model-00101-of-02000.safetensors"))
+        );
+        std::fs::remove_dir_all(&folder).expect("temporary folder");
     }
 }

@@ -36,9 +36,33 @@ pub fn unportable(name: &str) -> Option<&'static str> {
     None
 }
 
+/// Returns true for a SHA-256 as the hub writes it: 64 lower-case hexadecimal digits.
+pub(crate) fn is_sha256(text: &str) -> bool {
+    is_hash(text, 64)
+}
+
+/// Returns true for git's SHA-1 of a commit or file: 40 lower-case hexadecimal digits.
+pub(crate) fn is_git_sha1(text: &str) -> bool {
+    is_hash(text, 40)
+}
+
+fn is_hash(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s1_hashes_have_one_alphabet_and_length() {
+        let (commit, content) = ("0a".repeat(20), "f0".repeat(32));
+        assert!(is_git_sha1(&commit) && is_sha256(&content));
+        for near in ["", "../x", &commit[1..], &format!("{commit}\n"), &commit.to_uppercase(), &"é".repeat(20)] {
+            assert!(!is_git_sha1(near) && !is_sha256(near), "{near:?}");
+        }
+        assert!(!is_git_sha1(&content) && !is_sha256(&commit));
+    }
 
     #[test]
     fn plain_names_stand() {

@@ -152,10 +152,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     fn field(&mut self, end_left: u64, depth: u32, kind: Kind, gathered: &mut Gathered) -> Parsed<()> {
-        self.fields += 1;
-        if self.fields > MOST_FIELDS {
-            return corrupt("it has too many fields");
-        }
+        self.count_field()?;
         let tag = self.varint()?;
         let (number, wire) = (tag >> 3, tag & 7);
         match wire {
@@ -175,6 +172,11 @@ impl<R: Read + Seek> Walk<R> {
             }
             _ => Err(Defect::WrongFormat(format!("it has a field of wire type {wire}"))),
         }
+    }
+
+    fn count_field(&mut self) -> Parsed<()> {
+        self.fields += 1;
+        if self.fields > MOST_FIELDS { corrupt("it has too many fields") } else { Ok(()) }
     }
 
     fn number(&mut self, kind: Kind, number: u64, value: u64, gathered: &mut Gathered) {
@@ -212,6 +214,7 @@ impl<R: Read + Seek> Walk<R> {
                     return corrupt("a field is longer than its message");
                 };
                 while self.reader.left() > end_left {
+                    self.count_field()?;
                     gathered.elements = gathered.elements.saturating_mul(self.varint()?);
                 }
             }

@@ -1,7 +1,12 @@
 //! Which files of a folder or repository are the model: its entry, what belongs to it, and what is missing.
 
+mod gguf_files;
+
 use crate::model_type::ModelType;
 use crate::names;
+use gguf_files::GgufFiles;
+pub(crate) use gguf_files::is_companion;
+use gguf_files::is_part;
 use std::collections::BTreeSet;
 
 /// A file of a folder or repository.
@@ -69,15 +74,27 @@ pub fn find(entries: &[Entry], wanted: Option<&str>) -> Result<Package, String> 
 
 /// Every model among `entries` that is whole: each GGUF model, or else the one that [`find`] finds.
 pub fn find_all(entries: &[Entry]) -> Vec<Package> {
-    let is_model = |entry: &&Entry| {
-        ModelType::by_name(&entry.path) == ModelType::Gguf
-            && !is_projector(&entry.path)
-            && split(&entry.path).is_none_or(|part| part.number == 1)
-    };
-    let each: Vec<Package> =
-        entries.iter().filter(is_model).filter_map(|entry| find(entries, Some(&entry.path)).ok()).collect();
+    if entries.iter().any(|entry| names::escapes(&entry.path).is_some()) {
+        return Vec::new();
+    }
+    let all: Vec<&Entry> = entries.iter().collect();
+    let files = GgufFiles::of(&all);
+    let is_first = |entry: &&&Entry| split(&entry.path).is_none_or(|part| part.number == 1);
+    let each: Vec<Package> = files
+        .models
+        .iter()
+        .filter(is_first)
+        .map(|entry| files.package(entry))
+        .filter(|package| check_names(package).is_ok())
+        .collect();
     let found = if each.is_empty() { find(entries, None).ok().into_iter().collect() } else { each };
     found.into_iter().filter(|package| package.missing.is_empty()).collect()
+}
+
+/// Returns true for a GGUF file that is no part of a model and has no companion in its folder.
+pub(crate) fn stands_alone(name: &str, folder: &[Entry]) -> bool {
+    let is_other_half = |entry: &Entry| ModelType::by_name(&entry.path) == ModelType::Gguf && is_part(&entry.path);
+    ModelType::by_name(name) == ModelType::Gguf && split(name).is_none() && !folder.iter().any(is_other_half)
 }
 
 type Finder = fn(&[&Entry], Option<&str>) -> Option<Package>;
@@ -89,7 +106,7 @@ fn find_any(finders: &[Finder], entries: &[&Entry]) -> bool {
 /// Names of the files that one can ask for.
 fn choices(entries: &[&Entry]) -> BTreeSet<String> {
     let named = entries.iter().filter(|entry| ModelType::by_name(&entry.path) != ModelType::Unknown);
-    named.filter(|entry| !is_projector(&entry.path)).map(|entry| file_name(&entry.path).to_owned()).take(40).collect()
+    named.filter(|entry| !is_part(&entry.path)).map(|entry| file_name(&entry.path).to_owned()).take(40).collect()
 }
 
 fn check_names(package: &Package) -> Result<(), String> {
@@ -116,39 +133,19 @@ fn genai(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
 }
 
 fn gguf(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
-    let all: Vec<&Entry> =
-        entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == ModelType::Gguf).collect();
-    let (projectors, models): (Vec<&Entry>, Vec<&Entry>) = all.into_iter().partition(|entry| is_projector(&entry.path));
+    let files = GgufFiles::of(entries);
+    let by_name = wanted.and_then(|wanted| files.all.iter().copied().find(|entry| is_named(entry, wanted)));
     // The first part stands for the whole.
-    let whole: Vec<&Entry> =
-        models.iter().copied().filter(|entry| split(&entry.path).is_none_or(|part| part.number == 1)).collect();
-    let chosen = choose(&whole, wanted).or_else(|| {
-        let part = models.iter().copied().find(|entry| split(&entry.path).is_some())?;
+    let is_first = |entry: &&Entry| split(&entry.path).is_none_or(|part| part.number == 1);
+    let whole: Vec<&Entry> = files.models.iter().copied().filter(is_first).collect();
+    let chosen = by_name.or_else(|| choose(&whole, wanted)).or_else(|| {
+        let part = files.models.iter().copied().find(|entry| split(&entry.path).is_some())?;
         (whole.is_empty() && wanted.is_none()).then_some(part)
     })?;
-    let mut files = vec![chosen.clone()];
-    let mut missing = Vec::new();
-    if let Some(part) = split(&chosen.path) {
-        for number in 1..=part.count {
-            let name = part.name(number);
-            match models.iter().find(|entry| entry.path == name) {
-                Some(entry) if name != chosen.path => files.push((*entry).clone()),
-                Some(_) => {}
-                None => missing.push(name),
-            }
-        }
+    if is_part(&chosen.path) {
+        return Some(Package { model_type: ModelType::Gguf, ..package(chosen) });
     }
-    let beside = |entry: &&&Entry| folder(&entry.path) == folder(&chosen.path);
-    let projector = choose(&projectors.iter().filter(beside).copied().collect::<Vec<_>>(), Some("F16"))
-        .or_else(|| projectors.iter().find(beside).copied());
-    files.extend(projector.cloned());
-    Some(Package {
-        model_type: ModelType::Gguf,
-        files,
-        missing,
-        projector: projector.map(|entry| entry.path.clone()),
-        ..package(chosen)
-    })
+    Some(files.package(chosen))
 }
 
 fn safetensors(entries: &[&Entry], wanted: Option<&str>) -> Option<Package> {
@@ -282,10 +279,7 @@ fn configuration<'a>(entries: &'a [&Entry], in_folder: &'a str) -> impl Iterator
 fn choose<'a>(entries: &[&'a Entry], wanted: Option<&str>) -> Option<&'a Entry> {
     let by_tag = |tag: &str| entries.iter().copied().find(|entry| has_tag(&entry.path, tag));
     match wanted {
-        Some(wanted) => {
-            let named = |entry: &&Entry| entry.path == wanted || file_name(&entry.path) == wanted;
-            entries.iter().copied().find(named).or_else(|| by_tag(wanted))
-        }
+        Some(wanted) => entries.iter().copied().find(|entry| is_named(entry, wanted)).or_else(|| by_tag(wanted)),
         None => PREFERRED.iter().find_map(|tag| by_tag(tag)).or_else(|| entries.first().copied()),
     }
 }
@@ -302,8 +296,12 @@ fn has_tag(path: &str, tag: &str) -> bool {
         })
 }
 
-fn is_projector(path: &str) -> bool {
-    file_name(path).to_ascii_lowercase().contains("mmproj")
+fn is_named(entry: &Entry, wanted: &str) -> bool {
+    entry.path == wanted || file_name(&entry.path) == wanted
+}
+
+fn of_type<'a>(entries: &[&'a Entry], model_type: ModelType) -> Vec<&'a Entry> {
+    entries.iter().copied().filter(|entry| ModelType::by_name(&entry.path) == model_type).collect()
 }
 
 fn file_name(path: &str) -> &str {

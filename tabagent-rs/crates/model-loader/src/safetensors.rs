@@ -32,6 +32,8 @@ pub struct SafetensorsHeader {
     pub types: BTreeMap<String, u64>,
     /// Whether 1.58-bit weights are packed four to a byte, beside a `weight_scale`
     pub is_packed_ternary: bool,
+    /// Bytes of the header
+    pub header_size: u64,
     /// Bytes of the file
     pub file_size: u64,
 }
@@ -64,7 +66,7 @@ impl SafetensorsHeader {
         let header = BufReader::with_capacity(64 * 1024, input.take(length));
         let mut facts = read_entries(header)?;
         check_places(&mut facts.places, data)?;
-        Ok(Self { file_size: size, ..facts.header })
+        Ok(Self { header_size: length, file_size: size, ..facts.header })
     }
 }
 

@@ -21,7 +21,7 @@ const POOLING_RANK: u64 = 4;
 /// What a GGUF model is for. Architectures that only encode: `llama-arch.cpp`.
 pub fn of_gguf(header: &GgufHeader, has_projector: bool) -> Option<&'static str> {
     let architecture = header.architecture.as_str();
-    if header.kind.as_deref() == Some("mmproj") || architecture == "clip" {
+    if matches!(header.kind.as_deref(), Some("mmproj" | "adapter" | "imatrix")) || architecture == "clip" {
         return None;
     }
     let encodes = architecture.ends_with("bert") || architecture.contains("-bert-") || architecture == "t5encoder";

@@ -7,6 +7,7 @@ before (hypervisors, microcode). So the best candidate is first tried in a child
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from tabagent_model.errors import LibraryLoadError
 _LIBRARIES = Path(__file__).parent / "lib"
 _OVERRIDE = "TABAGENT_CPU_VARIANT"
 _PROBE_SECONDS = 30.0
+_LIBRARY_NAME = re.compile(
+    r"(lib)?(llama|ggml(-base|-cpu)?)(\.dll|\.so(\.\d+)*|(\.\d+)*\.dylib)?", re.ASCII | re.IGNORECASE
+)
 _PROBE = "import sys; sys.path.insert(0, sys.argv[1]); from tabagent_model import _native; _native._probe(sys.argv[2])"
 
 
@@ -78,18 +82,21 @@ def get_cpu_variant() -> CpuVariantInfo:
 
 
 def get_optimal_binary(name: str) -> str:
-    """Absolute path of the CPU module to load on this machine, for ``PyModel.load``.
+    """Return the absolute path of the CPU module to load on this machine, for ``PyModel.load``.
 
     Args:
-        name: llama.cpp's library as this platform calls it: ``libllama.so``, ``libllama.dylib`` or ``llama.dll``.
+        name: Name of llama.cpp's or ggml's library on any platform, such as ``libllama.so``, ``libllama.dylib``,
+            ``llama.dll``, ``ggml.dll`` or ``llama``. The module is the one for this machine whichever name is given.
 
     Raises:
-        ValueError: Another name, or see ``get_cpu_variant``.
+        ValueError: ``name`` is no name of these libraries, or see ``get_cpu_variant``.
         LibraryLoadError: See ``get_cpu_variant``.
     """
-    expected = _native._runtime_library_name()  # noqa: SLF001  # the package's own
-    if name != expected:
-        raise ValueError(f"the library is called {expected} on this platform, not {name!r}")
+    if _LIBRARY_NAME.fullmatch(name) is None:
+        expected = _native._runtime_library_name()  # noqa: SLF001  # the package's own
+        raise ValueError(
+            f"unknown library {name!r}; use {expected!r} (get_library finds the module of one CPU variant)"
+        )
     return get_library(get_cpu_variant().variant)
 
 

@@ -55,13 +55,13 @@ class FoundModel(TypedDict):
 
 
 class MemoryFacts(TypedDict):
-    """Memory that a model takes with a KV cache of ``context_length`` tokens."""
+    """Memory that a model takes with a KV cache of ``context_length`` tokens; None: its weights alone."""
 
     weights_bytes: int
     kv_cache_bytes: int
     workspace_bytes: int
     total_bytes: int
-    context_length: int
+    context_length: int | None
 
 
 class ModelFacts(TypedDict):

@@ -4,6 +4,7 @@
 //! file are checked against the bytes left before anything is allocated, so a bad file costs neither time nor memory.
 //! Tensor data is not read.
 
+mod plausible;
 mod quantisation;
 mod tensor_type;
 mod tensors;
@@ -22,8 +23,6 @@ use values::Values;
 /// Name of the format in messages.
 pub(crate) const NAME: &str = "GGUF";
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
-/// llama.cpp's own limit of layers.
-const MOST_BLOCKS: u64 = 512;
 
 /// Facts of a GGUF file. Numbers that the file does not state are 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -155,15 +154,15 @@ impl GgufFile {
 
 fn describe(version: u32, file_size: u64, values: &Values) -> Parsed<GgufHeader> {
     let split_number = values.number("split.no").unwrap_or(0);
-    // Later parts of a split model say nothing of the model.
-    let Some(architecture) = values.text("general.architecture").or((split_number > 0).then_some("")) else {
+    let is_matrix = values.text("general.type") == Some("imatrix");
+    // Later parts of a split model say nothing of the model, and an importance matrix has none.
+    let Some(architecture) = values.text("general.architecture").or((split_number > 0 || is_matrix).then_some(""))
+    else {
         return corrupt("general.architecture is missing");
     };
     let number = |key: &str| values.number(&format!("{architecture}.{key}")).unwrap_or(0);
     let block_count = number("block_count");
-    if block_count > MOST_BLOCKS {
-        return corrupt(format!("it announces {block_count} layers"));
-    }
+    plausible::check(values, architecture)?;
     let head_count = number("attention.head_count");
     let per_layer = values.numbers(&format!("{architecture}.attention.head_count_kv"));
     let (head_count_kv, head_count_kv_total) = match per_layer {

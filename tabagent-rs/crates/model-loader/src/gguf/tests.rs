@@ -150,6 +150,36 @@ fn heads_may_differ_by_layer() {
 }
 
 #[test]
+fn hyperparameters_that_no_model_has_are_refused() {
+    let with = |key: &str, number: u32| Builder::new().number(&format!("llama.{key}"), number);
+    for blocks in [0, 513, u32::MAX] {
+        assert!(corrupt(&with("block_count", blocks).bytes()).contains("layers"));
+    }
+    for (experts, used) in [(1, 0), (8, 9), (0, 1), (513, 2), (u32::MAX, u32::MAX)] {
+        let file = with("expert_count", experts).number("llama.expert_used_count", used);
+        assert!(corrupt(&file.bytes()).contains("experts"), "{used} of {experts}");
+    }
+    assert!(read(&with("expert_count", 8).number("llama.expert_used_count", 2).bytes()).is_ok());
+    assert!(read(&with("expert_count", 0).bytes()).is_ok());
+    assert!(corrupt(&with("pooling_type", 5).bytes()).contains("pooling"));
+    let real = |key: &str, real: f32| Builder::new().value(key, 6, &real.to_le_bytes()).bytes();
+    assert!(corrupt(&real("llama.rope.freq_base", f32::NAN)).contains("NaN"));
+    assert!(corrupt(&real("llama.attention.layer_norm_rms_epsilon", -1.0)).contains("epsilon"));
+    assert!(read(&real("llama.rope.freq_base", f32::INFINITY)).is_ok(), "an engine's question");
+    assert!(read(&real("other.scale", f32::NAN)).is_ok());
+}
+
+#[test]
+fn arrays_of_strings_are_counted_together() {
+    let mut array = 8u32.to_le_bytes().to_vec();
+    array.extend((1u64 << 22).to_le_bytes());
+    array.resize(array.len() + (8 << 22), 0);
+    let file = |count: usize| (0..count).fold(Builder::new(), |file, n| file.value(&n.to_string(), 9, &array)).bytes();
+    assert!(read(&file(4)).is_ok());
+    assert!(corrupt(&file(5)).contains("announces"));
+}
+
+#[test]
 fn unknown_tensor_types_are_described() {
     assert!(read(&small_model().tensor("i2_s", &[128, 3], 36, 544, 140).bytes()).is_ok());
 }

@@ -9,6 +9,7 @@ use std::io::{Read, Seek};
 const MOST_VALUES: u64 = 65_536;
 const LONGEST_KEY: u64 = 65_535;
 const LONGEST_STRING: u64 = 16 << 20;
+/// Entries of an array, and of all arrays of strings together, which are read one by one.
 const LONGEST_ARRAY: u64 = 1 << 24;
 /// Longer strings (chat templates) are noted, not kept.
 const LONGEST_KEPT_STRING: u64 = 4096;
@@ -24,6 +25,7 @@ const SMALLEST_VALUE: u64 = 8 + 1 + 4 + 1;
 enum Value {
     /// One integer (a scalar) or several (a short array)
     Numbers(Vec<u64>),
+    Real(f64),
     Text(String),
     /// An array we only counted
     Array(u64),
@@ -36,7 +38,7 @@ impl Value {
         match self {
             Value::Numbers(numbers) => numbers.len() * size_of::<u64>(),
             Value::Text(text) => text.len(),
-            Value::Array(_) | Value::Other => 0,
+            Value::Real(_) | Value::Array(_) | Value::Other => 0,
         }
     }
 }
@@ -50,11 +52,11 @@ impl Values {
         if count > MOST_VALUES || count > reader.left() / SMALLEST_VALUE {
             return corrupt(format!("it announces {count} values"));
         }
-        let (mut values, mut kept) = (BTreeMap::new(), 0);
+        let (mut values, mut kept, mut strings) = (BTreeMap::new(), 0, 0);
         for _ in 0..count {
             let key = reader.string("a key", LONGEST_KEY)?;
             let kind = reader.u32()?;
-            let value = read_value(reader, kind, &key)?;
+            let value = read_value(reader, kind, &key, &mut strings)?;
             kept += key.len() + value.kept_bytes();
             if kept > MOST_KEPT {
                 return corrupt("its values are impossibly long");
@@ -89,6 +91,13 @@ impl Values {
             [number] => Some(*number),
             _ => None,
         }
+    }
+
+    pub(super) fn reals(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().filter_map(|(key, value)| match value {
+            Value::Real(real) => Some((key.as_str(), *real)),
+            _ => None,
+        })
     }
 
     pub(super) fn array_length(&self, key: &str) -> Option<u64> {
@@ -130,8 +139,11 @@ fn scalar(kind: u32) -> Option<(u64, bool, bool)> {
 
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
+const FLOAT32: u32 = 6;
+const FLOAT64: u32 = 12;
 
-fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str) -> Parsed<Value> {
+/// `strings` counts the entries of all arrays of strings.
+fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str, strings: &mut u64) -> Parsed<Value> {
     match kind {
         STRING => {
             let length = string_length(reader)?;
@@ -141,7 +153,9 @@ fn read_value<R: Read + Seek>(reader: &mut Reader<R>, kind: u32, key: &str) -> P
             reader.skip(length)?;
             Ok(Value::Other)
         }
-        ARRAY => read_array(reader, key),
+        ARRAY => read_array(reader, key, strings),
+        FLOAT32 => Ok(Value::Real(f32::from_le_bytes(reader.bytes()?).into())),
+        FLOAT64 => Ok(Value::Real(f64::from_le_bytes(reader.bytes()?))),
         _ => match scalar(kind) {
             Some((width, true, signed)) => Ok(number(reader.integer(width, signed)?)),
             Some((width, false, _)) => reader.skip(width).map(|()| Value::Other),
@@ -161,7 +175,7 @@ fn number(value: i128) -> Value {
     u64::try_from(value).map_or(Value::Other, |number| Value::Numbers(vec![number]))
 }
 
-fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str) -> Parsed<Value> {
+fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str, strings: &mut u64) -> Parsed<Value> {
     let kind = reader.u32()?;
     let length = reader.u64()?;
     let too_long = || Defect::Corrupt(format!("the array {key:?} announces {length} entries"));
@@ -169,7 +183,8 @@ fn read_array<R: Read + Seek>(reader: &mut Reader<R>, key: &str) -> Parsed<Value
         return Err(too_long());
     }
     if kind == STRING {
-        if length > reader.left() / 8 {
+        *strings = strings.saturating_add(length);
+        if length > reader.left() / 8 || *strings > LONGEST_ARRAY {
             return Err(too_long());
         }
         for _ in 0..length {

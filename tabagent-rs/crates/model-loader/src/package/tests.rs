@@ -36,6 +36,37 @@ fn parts_come_together_with_their_projector() {
 }
 
 #[test]
+fn h7_companions_are_no_models() {
+    for companion in [
+        "imatrix.gguf",
+        "M.imatrix.gguf",
+        "imatrix_unsloth.gguf",
+        "mtp-M-Q4_K_M.gguf",
+        "M-draft-Q4_K_M.gguf",
+        "eagle3-M.gguf",
+        "M-LoRA-F16.gguf",
+        "adapter.gguf",
+        "mmproj-Q4_K_M.gguf",
+        "a/mmproj.gguf",
+        "projector-F16.gguf",
+    ] {
+        let listing = [companion, "z/M-Q4_K_M.gguf", "z/M-Q8_0.gguf"];
+        assert_eq!(found(&listing, None).entry, "z/M-Q4_K_M.gguf", "{companion}");
+        assert_eq!(found(&listing, Some("Q4_K_M")).entry, "z/M-Q4_K_M.gguf", "{companion}");
+        assert_eq!(find_all(&entries(&listing)).len(), 2, "{companion}");
+        assert_eq!(found(&listing, Some(companion)).entry, companion, "by its name it is found");
+        let alone = find(&entries(&[companion, "README.md"]), None);
+        assert_eq!(alone.is_ok(), !is_part(companion), "{companion}: an adapter or a draft may be asked for alone");
+    }
+    for model in ["Draftsman-7B.gguf", "lorax.gguf", "eagle-7B.gguf", "lora/M.gguf", "Q8_0/imatrix/M.gguf"] {
+        assert_eq!(found(&["z.gguf", model], Some(model)).entry, model);
+        assert_eq!(find_all(&entries(&[model])).len(), 1, "{model}");
+    }
+    let beside = found(&["M.gguf", "projector-F16.gguf", "imatrix.gguf"], None);
+    assert_eq!(paths(&beside), ["M.gguf", "projector-F16.gguf"]);
+}
+
+#[test]
 fn a_later_part_alone_is_no_whole_model() {
     let package = found(&["m-00002-of-00002.gguf"], None);
     assert_eq!(package.missing, ["m-00001-of-00002.gguf"]);
@@ -133,4 +164,13 @@ fn names_that_lead_away_refuse_the_whole() {
     }
     let cases = ["model.safetensors", "Config.json", "config.json"];
     assert!(find(&entries(&cases), None).expect_err("two in one").contains("case"));
+}
+
+#[test]
+fn ten_thousand_models_in_a_folder_are_found_at_once() {
+    let names: Vec<String> = (0..10_000).map(|number| format!("model-{number}.gguf")).collect();
+    let entries: Vec<Entry> = names.into_iter().map(|path| Entry { path, ..Entry::default() }).collect();
+    let began = std::time::Instant::now();
+    assert_eq!(find_all(&entries).len(), 10_000);
+    assert!(began.elapsed().as_secs() < 20, "looked at every file for every file");
 }
