@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backends.contract import Completion, Delta, Progress, TextStream, ToolCall
+from backends.conversation.fallback_templates import FallbackTemplate
 from backends.conversation.splitter import Splitter
 
 
 class Answer:
     """A ``TextStream`` over one that knows text only."""
 
-    def __init__(self, stream: TextStream, splitter: Splitter) -> None:
+    def __init__(self, stream: TextStream, splitter: Splitter, fallback: FallbackTemplate | None = None) -> None:
         self._stream = stream
+        self._fallback = fallback
         self._splitter = splitter
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -23,7 +25,7 @@ class Answer:
         for raw in self._stream:
             first, *others = self._splitter.push(raw.text) or [Delta()]
             yield from self._noted(replace(first, logprobs=raw.logprobs), *others)
-        yield from self._noted(*self._splitter.finish())
+        yield from self._noted(*self._splitter.finish(cut=self._was_cut))
 
     def cancel(self) -> None:
         """Stop, in prefill too."""
@@ -38,7 +40,10 @@ class Answer:
     def completion(self) -> Completion:
         """The whole answer."""
         done = self._stream.completion
-        called = self._calls and done.finish_reason == "stop"
+        called = self._calls and not self._was_cut
+        if self._fallback is not None:
+            own = done.stop_sequence in self._fallback.stop
+            done = replace(done, template=self._fallback.name, stop_sequence=None if own else done.stop_sequence)
         return replace(
             done,
             text="".join(self._text),
@@ -46,6 +51,12 @@ class Answer:
             tool_calls=tuple(self._calls),
             finish_reason="tool_calls" if called else done.finish_reason,
         )
+
+    @property
+    def _was_cut(self) -> bool:
+        """True once the answer has ended before the model ended it."""
+        done = self._stream.completion
+        return done.finish_reason == "length" or done.stop_sequence is not None
 
     def _noted(self, *deltas: Delta) -> Iterator[Delta]:
         for delta in deltas:

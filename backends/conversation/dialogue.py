@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from backends.contract import Constraint, Conversation, EngineError, Sampling, TextStream
 from backends.conversation.answer import Answer
 from backends.conversation.answer_grammar import answer_grammar
-from backends.conversation.messages import for_templates, in_parts
+from backends.conversation.fallback_templates import FallbackTemplate
+from backends.conversation.messages import for_templates
 from backends.conversation.prompt import Piece, Renderer, SpecialTokens, build
+from backends.conversation.shape import shapes
 from backends.conversation.splitter import END_THINK, THINK, Splitter, Thoughts
+from backends.conversation.template_options import template_options
 from backends.conversation.tools import HERMES, ToolFormat, described, native_format
+
+_NO_TOOLS: tuple[Mapping[str, Any], ...] = ({}, {"tools": [], "documents": []})
+"""What templates get where they render no tools: Transformers' None, then what they can iterate over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A conversation ready to be answered: its prompt, how to sample, and how to read what comes."""
+    """A conversation ready to be answered: its prompt, how to sample, and how to read what comes.
+
+    ``fallback``: the template that wrote the prompt; None for the model's own.
+    """
 
     pieces: list[Piece]
     sampling: Sampling
     splitter: Splitter
+    fallback: FallbackTemplate | None = None
 
     def answer(self, stream: TextStream) -> TextStream:
         """What the engine makes of it, told apart."""
-        return Answer(stream, self.splitter)
+        return Answer(stream, self.splitter, self.fallback)
 
 
 class Dialogue:
@@ -58,55 +69,113 @@ class Dialogue:
             EngineError: ``bad_param``, ``unsupported_task``, ``template_error``, ``template_timeout``.
         """
         constraint = sampling.constraint
-        native = self._native_beside(constraint)
-        pieces = self.pieces(conversation, native)
-        thoughts = self._thoughts_after(pieces)
-        form = _form(conversation, native)
+        pieces, form = self.pieces(conversation, self._native_beside(constraint))
+        continues = _is_continued(conversation)
+        thoughts = self._thoughts_after(pieces, continues=continues)
         if self._grammars and (form or (constraint and thoughts != "none")):
             sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts))
-        return Prepared(pieces, sampling, self.splitter(conversation, native, thoughts))
+        return Prepared(pieces, sampling, self.splitter(conversation, form, thoughts))
 
-    def pieces(self, conversation: Conversation, native: ToolFormat | None = None) -> list[Piece]:
-        """The prompt; raises what ``prepare`` does. ``native``: tools are rendered by the template, in this format."""
-        variables: dict[str, Any] = {}
-        if conversation.thinking is not None:
-            variables["enable_thinking"] = conversation.thinking
+    def pieces(
+        self, conversation: Conversation, native: ToolFormat | None = None
+    ) -> tuple[list[Piece], ToolFormat | None]:
+        """Return the prompt in the first shape that the template takes, and how tools are called after it.
+
+        An assistant's turn at the end is continued, not followed by another. ``native``: the template renders tools in
+        this format; where it does not take the conversation so, they are described.
+
+        Raises:
+            EngineError: what ``prepare`` raises; the error for the conversation as it is where no shape is taken.
+        """
+        first: EngineError | None = None
+        for variables, form in self._tries(conversation, native):
+            try:
+                return build(variables, self._renderer, self._special, continues=_is_continued(conversation)), form
+            except EngineError as error:
+                if error.code != "template_error":
+                    raise
+                first = first or error
+        assert first is not None, "a conversation has at least one shape"
+        raise first
+
+    def _tries(
+        self, conversation: Conversation, native: ToolFormat | None
+    ) -> Iterator[tuple[Mapping[str, Any], ToolFormat | None]]:
+        """Yield variables of the template, and the format of calls after such a prompt."""
+        variables = template_options(conversation, lambda: self._names, thinks=self._thinks)
+        if _is_continued(conversation):
+            variables["add_generation_prompt"] = False
         tools = _offered(conversation)
-        messages: Sequence[Mapping[str, Any]] = for_templates(conversation.messages, pictures=self._pictures)
+        messages = for_templates(_without_empty_end(conversation.messages), pictures=self._pictures)
         if native is not None:
-            return self._built(messages, {**variables, "tools": list(tools)} if tools else variables)
+            more = {"tools": list(tools)} if tools else {}
+            for shape in self._shapes(messages):
+                yield {"messages": shape, **variables, **more}, native if tools else None
+        for nothing in _NO_TOOLS:
+            for shape in self._shapes(described(messages, tools)):
+                yield {"messages": shape, **variables, **nothing}, HERMES if tools else None
+
+    def _shapes(self, messages: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+        if self._pictures:
+            yield from shapes(messages, parts=(True, False))
+            return
+        yield from shapes(messages, parts=(False,))
+        if self._reads_parts:
+            yield from shapes(messages, parts=(True,))
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Names of the template's variables."""
+        return self._renderer.names_read()
+
+    @cached_property
+    def _reads_parts(self) -> bool:
+        """Whether the template reads contents that are lists, rather than writing the list itself."""
+        parts = [{"type": "text", "text": "probe"}]
         try:
-            return self._built(described(messages, tools), variables)
+            (text,) = self._renderer.render({"messages": [{"role": "user", "content": parts}]})
         except EngineError as error:
-            if error.code != "template_error" or not tools:
+            if error.code != "template_error":
                 raise
-        return self._built(described(messages, tools, in_question=True), variables)
+            return False
+        return "probe" in text and "'text'" not in text and '"text"' not in text
 
-    def splitter(
-        self, conversation: Conversation, native: ToolFormat | None = None, thoughts: Thoughts = "none"
-    ) -> Splitter:
-        """What reads the answer to a prompt after which there are such ``thoughts``."""
+    def splitter(self, conversation: Conversation, form: ToolFormat | None, thoughts: Thoughts = "none") -> Splitter:
+        """Return what reads the answer to a prompt after which there are such ``thoughts``."""
         names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
-        return Splitter(thoughts, _form(conversation, native), names)
-
-    def _built(self, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> list[Piece]:
-        messages = in_parts(messages) if self._pictures else messages
-        return build({"messages": messages, **variables}, self._renderer, self._special)
+        return Splitter(thoughts, form, names)
 
     def _native_beside(self, constraint: Constraint | None) -> ToolFormat | None:
         """A call without marks cannot be told from words that must be JSON as well."""
         is_marked = self._native is not None and self._native.begin
         return self._native if constraint is None or is_marked else None
 
-    def _thoughts_after(self, prompt: Sequence[Piece]) -> Thoughts:
+    def _thoughts_after(self, prompt: Sequence[Piece], *, continues: bool) -> Thoughts:
         end = "".join(piece.text for piece in prompt[-3:]).rstrip()
         if not self._thinks or end.endswith(END_THINK):
             return "none"
-        return "begun" if end.endswith(THINK) else "possible"
+        if end.endswith(THINK):
+            return "begun"
+        return "none" if continues else "possible"
 
 
-def _form(conversation: Conversation, native: ToolFormat | None) -> ToolFormat | None:
-    return (native or HERMES) if _offered(conversation) else None
+def _is_continued(conversation: Conversation) -> bool:
+    """Return True if the last message is what the assistant has said so far."""
+    last = conversation.messages[-1] if conversation.messages else {}
+    return last.get("role") == "assistant" and not last.get("tool_calls") and _is_said(last)
+
+
+def _is_said(message: Mapping[str, Any]) -> bool:
+    content = message.get("content") or ""
+    texts = [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+    return any(text.strip() for text in texts)
+
+
+def _without_empty_end(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the messages without an assistant's that says, thinks and calls nothing: an answer is what comes next."""
+    *others, last = messages
+    begins = last["role"] == "assistant" and not (_is_said(last) or {"tool_calls", "reasoning_content"} & last.keys())
+    return others if begins and others else messages
 
 
 def _offered(conversation: Conversation) -> Sequence[Mapping[str, Any]]:

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from backends.contract import EngineError, Message
+from backends.conversation.shape import REASONING
+from native_host.protocol.errors import RemoteProtocolError
+from native_host.protocol.strict_json import loads_request
 
 
 def for_templates(messages: Sequence[Message], *, pictures: bool = False) -> list[dict[str, Any]]:
-    """Contents as one text each, arguments of calls as objects, ``developer`` as ``system``.
+    """Return contents as one text each, arguments of calls as objects, ``developer`` as ``system``.
 
-    ``pictures``: what a user says with pictures stays in parts, of which ``{"type": "image"}`` stands for a picture.
+    Arguments that are not a JSON object, as strict as a request, stay text: an answer that was cut by ``max_tokens``
+    returns with half of it, and one that is nested 900 times would exceed Python's recursion limit.
+    Thoughts of earlier turns have each name that templates read. ``pictures``: what a user says with pictures stays in
+    parts, of which ``{"type": "image"}`` stands for a picture.
 
     Raises:
-        EngineError: ``unsupported_task`` for pictures that nobody sees; ``bad_param`` for arguments that are no JSON
-            object.
+        EngineError: ``unsupported_task`` for pictures that the model does not see.
     """
-    return [_for_template(message, f"messages.{index}", pictures=pictures) for index, message in enumerate(messages)]
+    return [_for_template(message, pictures=pictures) for message in messages]
 
 
-def in_parts(messages: Sequence[Message]) -> list[Message]:
-    """Contents as parts, as templates of models that see want them; what a tool says stays text."""
-    return [
-        {**message, "content": [{"type": "text", "text": message["content"]}]}
-        if isinstance(message["content"], str) and message["role"] != "tool"
-        else message
-        for message in messages
-    ]
-
-
-def _for_template(message: Message, path: str, *, pictures: bool) -> dict[str, Any]:
+def _for_template(message: Message, *, pictures: bool) -> dict[str, Any]:
     content = message.get("content")
     seen = pictures and message["role"] == "user" and _shows(content)
     turn = {**message, "content": _parts(content or ()) if seen else _text(content)}
     if turn["role"] == "developer":
         turn["role"] = "system"
     if message.get("tool_calls"):
-        turn["tool_calls"] = [
-            _with_object(call, f"{path}.tool_calls.{index}") for index, call in enumerate(message["tool_calls"])
-        ]
+        turn["tool_calls"] = [_with_object(call) for call in message["tool_calls"]]
+    if reasoning := message.get("reasoning_content"):
+        turn |= dict.fromkeys(REASONING, reasoning)
     return turn
 
 
@@ -60,12 +54,10 @@ def _text(content: str | Sequence[Message] | None) -> str:
     return "\n".join(part["text"] for part in content)
 
 
-def _with_object(call: Message, path: str) -> dict[str, Any]:
-    path = f"{path}.function.arguments"
+def _with_object(call: Message) -> dict[str, Any]:
+    text = call["function"]["arguments"]
     try:
-        arguments = json.loads(call["function"]["arguments"] or "{}")
-    except (ValueError, RecursionError):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise EngineError("bad_param", f"{path} is no JSON object.", path=path)
-    return {**call, "function": {**call["function"], "arguments": arguments}}
+        arguments = loads_request(text.encode() or b"{}")
+    except RemoteProtocolError:
+        arguments = text
+    return {**call, "function": {**call["function"], "arguments": arguments if isinstance(arguments, dict) else text}}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from backends.contract import Delta
+from backends.conversation.cut_call import cut_call, may_begin_call
 from backends.conversation.tools import ToolFormat, is_json, parse_call
 from backends.text.stop_sequences import overlap
 
@@ -44,16 +45,30 @@ class Splitter:
                 certain.append(delta)
         return certain
 
-    def finish(self) -> list[Delta]:
-        """What was held back; a call that was cut is text."""
+    def finish(self, *, cut: bool = False) -> list[Delta]:
+        """Return the rest of the answer.
+
+        A call that lacks only its closing mark is a call. If the answer was ``cut`` (by ``max_tokens``, the end of the
+        context or a stop sequence), a call has the arguments so far, and the beginning of a mark is dropped.
+        """
         held, self._held = self._held, ""
         if self._state == self._thoughts:
-            return [Delta(reasoning=held)]
-        if self._state == self._call and self._form is not None:
-            return [Delta(self._form.begin + held)]
-        if self._state == self._only_a_call:
-            return [self._parsed(held) or Delta(held)]
-        return [] if self._state == self._gap else [Delta(held)]
+            return _nonempty(Delta(reasoning=_without_mark(held, END_THINK) if cut else held))
+        if self._state in (self._call, self._only_a_call):
+            return _nonempty(self._unfinished_call(held, cut=cut))
+        if self._state == self._gap:
+            return []
+        mark = THINK if self._state == self._beginning else self._form.begin if self._form else ""
+        return _nonempty(Delta(_without_mark(held, mark) if cut else held))
+
+    def _unfinished_call(self, held: str, *, cut: bool) -> Delta:
+        assert self._form is not None
+        end = self._form.end
+        if call := self._parsed(_without_mark(held, end)):
+            return call
+        if cut and (partial := cut_call(held, self._form, self._tools)):
+            return Delta(tool_calls=(partial,))
+        return Delta() if cut and may_begin_call(held, self._tools) else Delta(self._form.begin + held)
 
     def _beginning(self) -> Delta | None:
         text = self._held.lstrip()
@@ -128,3 +143,12 @@ class Splitter:
         keep = overlap(self._held, mark)
         text, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return text or None
+
+
+def _without_mark(text: str, mark: str) -> str:
+    """Return ``text`` without the beginning of ``mark`` that it ends in."""
+    return text[: len(text) - overlap(text, mark)]
+
+
+def _nonempty(delta: Delta) -> list[Delta]:
+    return [] if delta == Delta() else [delta]

@@ -40,15 +40,22 @@ class TemplateProcess:
         Raises:
             EngineError: ``template_error`` with the template's own message, ``template_timeout``.
         """
-        request = {
-            "template": self._template,
-            "conversations": conversations,
-            "variables": self._variables,
-        }
+        return list(self._answer({"conversations": conversations, "variables": self._variables})["texts"])
+
+    def names_read(self) -> frozenset[str]:
+        """Return the names of the variables that the template reads and that a conversation may set.
+
+        Raises:
+            EngineError: what ``render`` raises.
+        """
+        return frozenset(self._answer({"names": True})["names"]).difference(self._variables)
+
+    def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        request = {"template": self._template, **request}
         with self._lock:
             answer = self._ask(json.dumps(request, ensure_ascii=False).encode(errors="replace"))
         if "error" not in answer:
-            return list(answer["texts"])
+            return answer
         if answer["limit"]:
             raise EngineError("template_timeout", f"The model's chat template was stopped: {answer['error']}.")
         raise EngineError("template_error", f"The model's chat template failed: {answer['error']}")

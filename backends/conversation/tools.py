@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.contract import EngineError, Message, ToolCall
+from backends.conversation.shape import joined
 from backends.grammar import WHITESPACE
 from backends.json_schemas import as_far_as_possible, without_annotations
 
@@ -54,25 +55,16 @@ def native_format(template: str) -> ToolFormat | None:
     return None
 
 
-def described(
-    messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], *, in_question: bool = False
-) -> list[Message]:
-    """The messages with ``tools`` in the system message, and calls and their results as text.
-
-    ``in_question``: in the first question instead, for templates without a system message.
-    """
+def described(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """Return the messages with ``tools`` in a system message, and calls and their results as text."""
     turns = _joined(messages)
     if not tools:
         return turns
     how = _HOW.format(tools="\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools))
     if turns and turns[0]["role"] == "system":
         first, *rest = turns
-        return [{**first, "content": f"{first['content']}\n\n{how}"}, *rest]
-    if not in_question:
-        return [{"role": "system", "content": how}, *turns]
-    at = next((index for index, turn in enumerate(turns) if turn["role"] == "user"), 0)
-    question = {"role": "user", "content": f"{how}\n\n{turns[at]['content']}"}
-    return [*turns[:at], question, *turns[at + 1 :]]
+        return [{**first, "content": joined(first["content"], how)}, *rest]
+    return [{"role": "system", "content": how}, *turns]
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:
@@ -97,7 +89,8 @@ def _as_text(message: Message) -> Message:
     ]
     written = [f"{HERMES.begin}\n{json.dumps(call, ensure_ascii=False)}\n{HERMES.end}" for call in calls]
     content = [message["content"]] if message["content"] else []
-    return {"role": "assistant", "content": "\n".join([*content, *written])}
+    others = {name: value for name, value in message.items() if name != "tool_calls"}
+    return {**others, "content": "\n".join([*content, *written])}
 
 
 def call_rules(form: ToolFormat, tools: Sequence[Mapping[str, Any]], *, parallel: bool) -> list[str]:

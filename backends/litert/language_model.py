@@ -25,8 +25,11 @@ import litert_lm
 
 from backends.contract import TEXT_ACTIONS, Conversation, EngineError, LoadRequest, ModelInfo, Sampling, TextStream
 from backends.conversation.answer import Answer
+from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.dialogue import Dialogue
 from backends.conversation.prompt import Variables
+from backends.conversation.template_options import EFFORT, THINKING_SWITCHES
+from backends.conversation.tools import HERMES
 from backends.derived_models import derived
 from backends.litert.vocabulary import Part, Vocabulary
 from backends.text.control import Control, Slots
@@ -36,6 +39,8 @@ from backends.text.stream import Generation, Piece, Pieces
 ALL_TOKENS = 1 << 20
 """More than any vocabulary has: ``top_k`` that takes all."""
 NO_CACHE = ":nocache"
+_NOT_RENDERED = frozenset({"tools", "documents", "add_generation_prompt"})
+"""Variables of Transformers' templates that are not passed to the runtime, which sets its own."""
 
 
 class LanguageModel:
@@ -50,7 +55,7 @@ class LanguageModel:
         self._engine = _open(request, self._context_length)
         self._vocabulary = Vocabulary(self._engine)
         template = RuntimeTemplate(self._engine)
-        self._has_template = template.exists()
+        self._fallback = None if template.exists() else ChatTemplate(None, self._vocabulary.special, {})
         self._dialogue = Dialogue("", template, self._vocabulary.special, grammars=False)
         self._slots = Slots(1)
 
@@ -63,7 +68,7 @@ class LanguageModel:
             vocab_size=self._vocabulary.size,
             embedding_length=0,
             size_bytes=self._size,
-            chat_template=self._has_template,
+            chat_template=self._fallback is None,
             actions=TEXT_ACTIONS,
             details={"runtime": "litert-lm", "ignored_options": "min_p, repeat_penalty"},
         )
@@ -74,24 +79,29 @@ class LanguageModel:
 
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        if not self._has_template:
-            raise EngineError("template_error", "This model carries no chat template; use generate.")
+        if self._fallback is not None:
+            prepared = self._fallback.prepare(conversation, sampling)
+            texts = self._vocabulary.rendered(prepared.pieces)
+            return prepared.answer(self._stream(lambda: texts, prepared.sampling, coalesce_ms))
         stream = self._stream(lambda: self._rendered(conversation), sampling, coalesce_ms)
-        return Answer(stream, self._dialogue.splitter(conversation))
+        form = HERMES if conversation.tools and conversation.tool_choice != "none" else None
+        return Answer(stream, self._dialogue.splitter(conversation, form))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
         return self._vocabulary.encode(text, special=special, add_special=add_special)
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model and end the fallback template's process."""
+        if self._fallback is not None:
+            self._fallback.close()
         self._engine.close()
 
     def _continued(self, prompt: str) -> list[str]:
         return self._vocabulary.plain(prompt) or [self._vocabulary.beginning()]
 
     def _rendered(self, conversation: Conversation) -> list[str]:
-        return self._vocabulary.rendered(self._dialogue.pieces(conversation))
+        return self._vocabulary.rendered(self._dialogue.pieces(conversation)[0])
 
     def _stream(self, prompt: Callable[[], list[str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
         """``prompt`` is asked for its texts when its turn has come: rendering waits for an answer that is written."""
@@ -163,11 +173,24 @@ class RuntimeTemplate:
         Raises:
             EngineError: ``template_error``.
         """
-        return [self._render(conversation["messages"]) for conversation in conversations]
+        return [
+            self._render(**{name: value for name, value in conversation.items() if name not in _NOT_RENDERED})
+            for conversation in conversations
+        ]
 
-    def _render(self, messages: list[dict[str, Any]]) -> str:
+    def names_read(self) -> frozenset[str]:
+        """Return the options for thoughts that change the prompt; the runtime does not show the template."""
+        probes = {**dict.fromkeys(THINKING_SWITCHES, (False, True)), EFFORT: ("low", "high")}
+        return frozenset(name for name, values in probes.items() if self._distinguishes(name, *values))
+
+    def _distinguishes(self, name: str, one: Any, other: Any) -> bool:
+        hello = {"messages": [{"role": "user", "content": "Hi"}]}
+        first, second = self.render({**hello, name: one}, {**hello, name: other})
+        return first != second
+
+    def _render(self, messages: list[dict[str, Any]], **options: Any) -> str:
         try:
-            with self._engine.create_conversation(messages=messages[:-1]) as conversation:
+            with self._engine.create_conversation(messages=messages[:-1], extra_context=options) as conversation:
                 text: str = conversation.render_message_to_string(messages[-1])
         except RuntimeError as error:
             raise EngineError("template_error", f"LiteRT-LM cannot render the conversation: {error}") from error

@@ -122,6 +122,9 @@ class _Contents:
     def render(self, *conversations: Variables) -> list[str]:
         return [conversation["content"] for conversation in conversations]
 
+    def names_read(self) -> frozenset[str]:
+        return frozenset()
+
 
 def _clean(text: str) -> str:
     """NUL ends a text on its way into the runtime."""

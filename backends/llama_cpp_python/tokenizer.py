@@ -18,7 +18,7 @@ class GgufTokenizer:
     def __init__(self, vocabulary: Vocabulary, chat_template: str | None) -> None:
         self._vocabulary = vocabulary
         bos, eos = ("" if token is None else vocabulary.spelling(token) for token in (vocabulary.bos, vocabulary.eos))
-        self.chat_template = ChatTemplate(chat_template, vocabulary.special, bos=bos, eos=eos)
+        self.chat_template = ChatTemplate(chat_template, vocabulary.special, {"bos_token": bos, "eos_token": eos})
         self.end_tokens = vocabulary.end_tokens
         first = vocabulary.bos
         self.beginning = [first if first is not None else min(self.end_tokens, default=0)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.contract import Sampling
+from backends.contract import EngineError, Sampling
 
 PENALTY_WINDOW = 64
 """Tokens that a repetition is looked for in; llama.cpp's default."""
@@ -26,8 +26,14 @@ class Sampler:
         self._random = np.random.default_rng(secrets.randbits(64) if sampling.seed is None else sampling.seed)
 
     def draw(self, tokens: list[int], logits: NDArray[Any]) -> int:
-        """The token after ``tokens``, by its ``logits`` (shape [vocabulary])."""
+        """The token after ``tokens``, by its ``logits`` (shape [vocabulary]).
+
+        Raises:
+            EngineError: ``generation_failed`` for logits that are no numbers.
+        """
         scores = logits.astype(np.float32)
+        if not scores.max() < np.inf:  # NaN where one of them is
+            raise EngineError("generation_failed", "The model computed a value that is no number.")
         if self._sampling.repeat_penalty != 1:
             _penalise(scores, tokens[-PENALTY_WINDOW:], self._sampling.repeat_penalty)
         if self._sampling.temperature == 0:

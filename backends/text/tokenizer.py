@@ -17,6 +17,11 @@ from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import Piece, SpecialTokens
 from backends.json_files import read_json
 
+_NAMED_TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+"""Those that Transformers gives to chat templates."""
+_WHITE_SPACE = " \t\n\r\u2581"
+"""What added tokens of white space consist of; ``\u2581`` is a space of SentencePiece."""
+
 
 class FolderTokenizer:
     """Tokens of text, text of tokens, and prompts of conversations."""
@@ -42,18 +47,33 @@ class FolderTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
-        self._special_ids = {number for number, token in added.items() if token.special or token.content.strip()}
+        unknown = _unknown_token(self._tokenizer)  # what no entry spells: text becomes it, and forges nothing by that
+        self._special_ids = {
+            number
+            for number, token in added.items()
+            if (token.special or token.content.strip(_WHITE_SPACE)) and token.content != unknown
+        }
+        self._spellings = {
+            number: token.content.strip()
+            for number, token in added.items()
+            if token.special and number in self._special_ids
+        }
         self._plain = _without_added_tokens(self._tokenizer)
         special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
-        bos, eos = (_text(config.get(name) or "") for name in ("bos_token", "eos_token"))
-        source = self._template_source(config)
-        self.chat_template = ChatTemplate(source, special, bos=bos, eos=eos, pictures=pictures)
-        ends = [config.get("eos_token"), self.read_json("special_tokens_map.json").get("eos_token")]
+        tokens_map = self.read_json("special_tokens_map.json")
+        named = {name: _text(config.get(name) or tokens_map.get(name) or "") for name in _NAMED_TOKENS}
+        self.chat_template = ChatTemplate(self._template_source(config), special, named, pictures=pictures)
+        ends = [config.get("eos_token"), tokens_map.get("eos_token")]
         self.end_tokens = frozenset(
             number for number in (*self._configured(), *map(self._id, ends), *end_tokens) if number is not None
         )
         self.beginning = self._beginning(config)
+        self._prefix: list[int] = []
+        if (fallback := self.chat_template.fallback) is not None:
+            self.end_tokens |= {number for number in map(self._id, fallback.tokens[-1:]) if number is not None}
+            around = self._tokenizer.encode("", add_special_tokens=True).ids
+            self._prefix = [number for number in around if number not in self.end_tokens]
         self.pad_token = self._id(config.get("pad_token")) or 0
 
     @property
@@ -68,7 +88,7 @@ class FolderTokenizer:
     def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
         """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""
         if special:
-            return list(self._tokenizer.encode(text, add_special_tokens=add_special).ids)
+            return self._parsed(text, add_special=add_special)
         encoding = self._encode_plain(text)
         return list((self._tokenizer.post_process(encoding) if add_special else encoding).ids)
 
@@ -82,8 +102,10 @@ class FolderTokenizer:
         return [self._tokenizer.post_process(text, pair) for text, pair in encoded]
 
     def tokens(self, pieces: Iterable[Piece]) -> list[int]:
-        """The tokens of a prompt."""
-        return [token for piece in pieces for token in self.encode(piece.text, special=piece.parse_special)]
+        """Return the tokens of a prompt; a fallback template does not write the model's BOS, so it is added."""
+        return self._prefix + [
+            token for piece in pieces for token in self.encode(piece.text, special=piece.parse_special)
+        ]
 
     def for_grammars(self) -> LLTokenizer:
         """The vocabulary as llguidance has it."""
@@ -96,6 +118,28 @@ class FolderTokenizer:
     def close(self) -> None:
         """End the template's process."""
         self.chat_template.close()
+
+    def _parsed(self, text: str, *, add_special: bool) -> list[int]:
+        """Return the tokens of text in which control tokens are parsed where they are spelt as they are.
+
+        The vocabulary itself may hold a control token's text, and form the token where normalising makes that text of
+        other letters (of full-width ones, by NFKC; of a space, where ``\u2581`` stands for one).
+        """
+        encoding = self._tokenizer.encode(text, add_special_tokens=add_special)
+        formed = [
+            (start, end)
+            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            if start < end and self._spellings.get(number, text[start:end].strip()) != text[start:end].strip()
+        ]
+        if not formed:
+            return list(encoding.ids)
+        tokens: list[int] = []
+        at = 0
+        for start, end in formed:
+            tokens += self._tokenizer.encode(text[at:start], add_special_tokens=False).ids
+            tokens += self._encode_plain(text[start:end]).ids
+            at = end
+        return tokens + list(self._tokenizer.encode(text[at:], add_special_tokens=False).ids)
 
     def _encode_plain(self, text: str) -> Encoding:
         encoding = self._plain.encode(text, add_special_tokens=False)
@@ -169,6 +213,13 @@ def _with_literal_tokens(tokenizer: Tokenizer) -> Tokenizer:
     for token in content["added_tokens"]:
         token["normalized"] = token["normalized"] and not token["content"].strip()
     return Tokenizer.from_str(json.dumps(content))
+
+
+def _unknown_token(tokenizer: Tokenizer) -> str | None:
+    """Return the spelling of what stands for text that the vocabulary cannot spell."""
+    model = json.loads(tokenizer.to_str())["model"]
+    number = model.get("unk_id")
+    return tokenizer.id_to_token(number) if number is not None else model.get("unk_token")
 
 
 def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:

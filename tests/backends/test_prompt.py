@@ -11,6 +11,7 @@ import pytest
 from backends.contract import EngineError
 from backends.conversation.prompt import Piece, SpecialTokens, build
 from backends.conversation.template_process import TIME_LIMIT_S, TemplateProcess
+from tests.support import best_of
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -128,6 +129,31 @@ def test_six_thousand_special_tokens_cost_no_time() -> None:
     assert time.process_time() - began < 5, "a page of a megabyte is searched in well under a second"
 
 
+def test_s24_a_page_of_brackets_costs_no_time() -> None:
+    """2 MB; a try of each length of a token at each bracket takes 6 s."""
+    special = SpecialTokens({f"<|{'x' * length}|>" for length in range(12)})
+    page = "a<" * 1_000_000
+
+    def seconds() -> float:
+        began = time.process_time()
+        assert list(special.find(page)) == []
+        return time.process_time() - began
+
+    assert best_of(seconds, 1) < 1
+
+
+def test_special_tokens_are_found_as_by_a_search_for_each() -> None:
+    rng = random.Random(5)
+    for _ in range(500):
+        texts = {"".join(rng.choices("<|>ab\n][", k=rng.randrange(1, 8))) for _ in range(rng.randrange(12))}
+        text = "".join(rng.choices("<|>ab\n][", k=60))
+        expected = []
+        for start in range(len(text)):
+            if lengths := [len(token) for token in texts if text.startswith(token, start)]:
+                expected.append((start, start + max(lengths)))
+        assert list(SpecialTokens(texts).find(text)) == expected, (texts, text)
+
+
 @pytest.mark.parametrize(
     ("template", "code"),
     [
@@ -143,6 +169,10 @@ def test_six_thousand_special_tokens_cost_no_time() -> None:
         ("{{ messages.append(1) }}", "template_error"),
         ("{{ raise_exception('only user and assistant') }}", "template_error"),
         ("{% if %}", "template_error"),
+        ("{% for a in [1] %}" * 25 + "{% endfor %}" * 25, "template_error"),
+        ("{% break %}", "template_error"),
+        ("{{ cycler().current }}", "template_error"),
+        ("{{ 'a' * 40000000 }}", "template_timeout"),
         ("{{ undefined_name.attribute }}", "template_error"),
     ],
 )
@@ -152,6 +182,23 @@ def test_hostile_templates_end_and_the_next_one_renders(template: str, code: str
         process.render(user("x"))
     process.close()
     assert caught.value.code == code
+
+
+def test_what_a_template_raises_is_one_line_of_text() -> None:
+    process = TemplateProcess("{{ raise_exception('a\\ud800\\n\\x00\\x1b[31m\\u202eb' * 200) }}", {})
+    with pytest.raises(EngineError) as caught:
+        process.render(user("x"))
+    process.close()
+    assert caught.value.code == "template_error"
+    assert caught.value.message.isprintable()
+    assert "[31m b" in caught.value.message
+    assert len(caught.value.message) < 600
+
+
+def test_what_a_template_writes_is_text_that_utf_8_holds() -> None:
+    process = TemplateProcess("{{ '\\ud83d' }}{{ '\\ude00' }}{{ '\\ud800' }}{{ messages[0].content }}", {})
+    assert "".join(piece.text for piece in build(user("x"), process, SPECIAL)) == "\U0001f600\N{REPLACEMENT CHARACTER}x"
+    process.close()
 
 
 def test_a_template_that_hung_costs_one_request() -> None:

@@ -15,23 +15,23 @@ TOOLS = frozenset({"get_weather", "search"})
 
 
 def split(
-    text: str, *, thoughts: Thoughts = "none", form: ToolFormat | None = None, seed: int = 0
+    text: str, *, thoughts: Thoughts = "none", form: ToolFormat | None = None, seed: int = 0, cut: bool = False
 ) -> tuple[str, str, list[tuple[str, object]]]:
-    """What is said, thought and called, from ``text`` in random pieces."""
+    """Return content, reasoning and calls of ``text``, which comes in random pieces. Arguments are text if ``cut``."""
     splitter = Splitter(thoughts, form, TOOLS)
     rng = random.Random(seed)
     deltas: list[Delta] = []
     while text:
-        cut = rng.randrange(1, 1 + min(len(text), 9))
-        deltas += splitter.push(text[:cut])
-        text = text[cut:]
-    deltas += splitter.finish()
+        size = rng.randrange(1, 1 + min(len(text), 9))
+        deltas += splitter.push(text[:size])
+        text = text[size:]
+    deltas += splitter.finish(cut=cut)
     calls = [call for delta in deltas for call in delta.tool_calls]
     assert len({call.id for call in calls}) == len(calls)
     return (
         "".join(delta.text for delta in deltas),
         "".join(delta.reasoning for delta in deltas),
-        [(call.name, json.loads(call.arguments)) for call in calls],
+        [(call.name, call.arguments if cut else json.loads(call.arguments)) for call in calls],
     )
 
 
@@ -96,3 +96,43 @@ def test_calls_without_marks_are_whole_answers() -> None:
     assert split(f"\n{call}", form=LLAMA) == ("", "", [("search", {"query": "x"})])
     assert split("{not} a call", form=LLAMA) == ("{not} a call", "", [])
     assert split(f"See: {call}", form=LLAMA) == (f"See: {call}", "", [])
+
+
+@pytest.mark.parametrize("form", [HERMES, LLAMA])
+def test_p1_no_cut_shows_markup(form: ToolFormat) -> None:
+    """Every prefix of an answer with a call: its words, no mark, and the arguments so far."""
+    arguments = '{"query": "what is </tool_call>?", "n": [1, {"a": null}]}'
+    before = "Let me see. " if form.begin else ""
+    call = f'{form.begin}\n{{"name": "search", "{form.arguments}": {arguments}}}\n{form.end}'
+    text = before + call
+    for end in range(len(text) + 1):
+        said, thought, calls = split(text[:end], form=form, seed=end, cut=True)
+        assert (said.strip(), thought) == (before[:end].strip(), ""), text[:end]
+        assert len(calls) <= 1
+        for name, so_far in calls:
+            assert name == "search"
+            assert arguments.startswith(str(so_far))
+        if end >= text.index(arguments) + len(arguments):
+            assert calls == [("search", arguments)]
+        elif end > text.index(arguments):
+            assert calls[0][1] == text[text.index(arguments) : end]
+
+
+def test_p1_a_call_without_its_closing_mark_is_whole() -> None:
+    for rest in ("", "\n", "\n</tool", "</tool_call"):
+        whole = PARIS.removesuffix("\n</tool_call>") + rest
+        assert split(whole, form=HERMES) == ("", "", [("get_weather", {"city": "Paris"})])
+    after = split(f"{PARIS}\n<tool_", form=HERMES, cut=True)
+    assert after == ("", "", [("get_weather", '{"city": "Paris"}')])
+
+
+def test_p1_what_is_cut_and_no_call_stays_text() -> None:
+    assert split("<think>hm</thi", thoughts="possible", cut=True) == ("", "hm", [])
+    assert split("<thi", thoughts="possible", cut=True) == ("", "", [])
+    for text in (
+        '<tool_call>{"name": "rm", "arguments": {"a',
+        "<tool_call> is a mark",
+        '<tool_call>{"name": "search", 3',
+    ):
+        assert split(text, form=HERMES, cut=True) == (text, "", [])
+    assert split("{not} a call", form=LLAMA, cut=True) == ("{not} a call", "", [])

@@ -162,13 +162,6 @@ def test_keys_cannot_be_control_tokens() -> None:
     assert caught.value.code == "bad_param"
 
 
-@pytest.mark.parametrize("arguments", ["[1]", "{", '"x"'])
-def test_arguments_must_be_an_object(arguments: str) -> None:
-    call = {"id": "1", "type": "function", "function": {"name": "t", "arguments": arguments}}
-    with pytest.raises(EngineError, match=r"messages\.0\.tool_calls\.0\.function\.arguments"):
-        prompt(PLAIN, Conversation([{"role": "assistant", "tool_calls": [call]}]))
-
-
 def test_pictures_are_refused_by_models_that_read_only() -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     with pytest.raises(EngineError) as caught:
