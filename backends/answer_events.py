@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.contract import Completion, Delta, TokenLogprob, ToolCall
+from backends.contract import Completion, Delta, TextStream, TokenLogprob, ToolCall
 from native_host.protocol.strict_json import clean
 
 _IMPOSSIBLE = -9999.0
@@ -26,6 +26,12 @@ def delta_fields(delta: Delta, calls_before: int) -> dict[str, Any]:
     return fields
 
 
+def prompt_fields(stream: TextStream) -> dict[str, Any]:
+    """Return the field of the first ``token`` event alone: how long the prompt is, where the engine has counted it."""
+    total = stream.progress.total
+    return {"prompt_tokens": total} if total > 0 else {}
+
+
 def result_fields(completion: Completion) -> dict[str, Any]:
     """The result, but for what only the broker knows."""
     decode_s, prefill_s = completion.decode_ms / 1000, completion.prefill_ms / 1000
@@ -35,7 +41,8 @@ def result_fields(completion: Completion) -> dict[str, Any]:
         "reasoning": clean(completion.reasoning),
         "tool_calls": [_call(call) for call in completion.tool_calls],
         "finish_reason": completion.finish_reason,
-        "stop_sequence": completion.stop_sequence,
+        "stop_sequence": None if completion.stop_sequence is None else clean(completion.stop_sequence),
+        "fallback_template": completion.template or None,
         "usage": {
             "prompt_tokens": completion.prompt_tokens,
             "completion_tokens": completion.completion_tokens,
@@ -54,8 +61,8 @@ def result_fields(completion: Completion) -> dict[str, Any]:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": clean(call.arguments)}
-    return {"id": call.id, "type": "function", "function": function}
+    function = {"name": clean(call.name), "arguments": clean(call.arguments)}
+    return {"id": clean(call.id), "type": "function", "function": function}
 
 
 def _logprob(it: TokenLogprob) -> dict[str, Any]:

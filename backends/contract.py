@@ -23,7 +23,8 @@ PullProgress = Callable[[int, int], None]
 Steps = Generator[tuple[int, int, str], None, Any]
 """Done, in all, and of which unit (PROTOCOL.md's ``progress``)."""
 Message = Mapping[str, Any]
-"""A turn as PROTOCOL.md's ``chat`` has it: ``role``, ``content`` (text or parts), ``tool_calls``, ``tool_call_id``."""
+"""A turn as PROTOCOL.md's ``chat`` has it: ``role``, ``content`` (text or parts), ``tool_calls``, ``tool_call_id``,
+``reasoning_content``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ class Conversation:
     """What to answer. ``tools`` are OpenAI's; none are offered with ``tool_choice`` ``none``.
 
     ``required``: the answer calls one of them, several only with ``parallel_tool_calls``. ``thinking``: whether a model
-    that can should think first; None leaves it to its template.
+    that can should think first; None leaves it to its template. ``reasoning_effort``: how much, ``none``: not at all.
+    ``template_options`` are variables of the chat template.
     """
 
     messages: Sequence[Message]
@@ -160,11 +162,13 @@ class Conversation:
     tool_choice: Literal["none", "auto", "required"] = "none"
     parallel_tool_calls: bool = True
     thinking: bool | None = None
+    reasoning_effort: str | None = None
+    template_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call that the model wants made; ``arguments`` is JSON."""
+    """A call that the model wants made; ``arguments`` is JSON, of which the end is missing if the answer was cut."""
 
     id: str
     name: str
@@ -199,7 +203,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished answer, whole. Times are milliseconds. ``stop_sequence``: the one that ended it, where known."""
+    """A finished answer, whole. Times are milliseconds. ``stop_sequence``: the one that ended it, where known.
+
+    ``template``: the name of the fallback for a model without a chat template; empty otherwise.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -213,6 +220,7 @@ class Completion:
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     stop_sequence: str | None = None
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ from backends.task_inputs import unusable
 
 MOST_PIXELS = 50_000_000
 MOST_SECONDS = 4 * 3600
+RATES = range(1_000, 384_001)
+"""Samples a second of sounds that are recorded; a header may claim any other number."""
+MOST_CHANNELS = 16
+MOST_FRAMES = 200_000_000
+"""Of one channel, as float32 in memory: 800 MB, or more than an hour at 48 kHz."""
+MOST_SAMPLES = 2 * MOST_FRAMES
+"""Of all channels together: what is decoded."""
+_FRAMES_AT_ONCE = 64 * 1024
 _PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
@@ -70,15 +78,36 @@ def sound(content: str) -> tuple[NDArray[np.float32], int]:
     data = _decoded(content, "inputs.audio")
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.frames > MOST_SECONDS * file.samplerate:
-                raise unusable("inputs.audio", f"is longer than {MOST_SECONDS // 3600} hours; cut it")
-            samples = file.read(dtype="float32", always_2d=True)
-            rate = int(file.samplerate)
+            samples, rate = _samples(file), int(file.samplerate)
     except soundfile.SoundFileError as error:
         raise unusable("inputs.audio", f"is no sound file that can be read: {error}") from error
     if not len(samples):
         raise unusable("inputs.audio", "has no samples")
-    return np.nan_to_num(samples.mean(axis=1, dtype=np.float32)).clip(-1, 1), rate
+    return samples, rate
+
+
+def _samples(file: soundfile.SoundFile) -> NDArray[np.float32]:
+    """Decode one channel block by block. What the header claims is not trusted: compressed sound may have more."""
+    rate, channels = int(file.samplerate), int(file.channels)
+    if rate not in RATES:
+        raise unusable("inputs.audio", f"has {rate} samples a second; {RATES[0]} to {RATES[-1]} are supported")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise unusable("inputs.audio", f"has {channels} channels; at most {MOST_CHANNELS} are supported")
+    most = min(MOST_SECONDS * rate, MOST_FRAMES, MOST_SAMPLES // channels)
+    if file.frames > most:
+        raise _too_long(most, rate)
+    blocks: list[NDArray[np.float32]] = []
+    frames = 0
+    while len(block := file.read(_FRAMES_AT_ONCE, dtype="float32", always_2d=True)):
+        frames += len(block)
+        if frames > most:
+            raise _too_long(most, rate)
+        blocks.append(np.nan_to_num(block.mean(axis=1, dtype=np.float32)).clip(-1, 1))
+    return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+
+
+def _too_long(frames: int, rate: int) -> EngineError:
+    return unusable("inputs.audio", f"is longer than {frames // rate} s, the limit at {rate} samples a second; cut it")
 
 
 def _decoded(content: str, path: str) -> bytes:

@@ -25,8 +25,9 @@ def take_stdout() -> int:
 def die_with_parent() -> None:
     """End when the broker does, even while native code is stuck. Elsewhere than on Linux the end of stdin must do."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"The worker cannot be bound to its broker: {os.strerror(number)}")
 
 
 def sleep_when_idle() -> None:

@@ -54,7 +54,8 @@ class WheelText:
         """What is loaded; ``details`` are the engine's own facts."""
         model = self._model
         bos, eos = (model.token_text(token) if token >= 0 else "" for token in (model.token_bos, model.token_eos))
-        self._template = ChatTemplate(model.chat_template, SpecialTokens(model.special_tokens()), bos=bos, eos=eos)
+        named = {"bos_token": bos, "eos_token": eos}
+        self._template = ChatTemplate(model.chat_template, SpecialTokens(model.special_tokens()), named)
         return ModelInfo(
             architecture=model.architecture,
             context_length=model.context_length,

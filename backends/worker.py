@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from backends.answer_events import delta_fields, result_fields
+from backends.answer_events import delta_fields, prompt_fields, result_fields
 from backends.contract import (
     Constraint,
     Conversation,
@@ -29,6 +29,7 @@ from backends.contract import (
     TextStream,
 )
 from backends.network_guard import leave_network
+from backends.out_of_memory import out_of_memory
 from backends.process_guard import (
     die_with_parent,
     prefer_as_oom_victim,
@@ -118,10 +119,11 @@ class Worker:
         except EngineError as error:
             last = _error_event(error.code, error.message, error.details)
         except MemoryError:
-            last = _error_event("out_of_memory", "The worker ran out of memory. Choose a smaller model or context.", {})
+            last = out_of_memory("The worker ran out of memory.").as_event(None)
         except BaseException as error:  # noqa: BLE001  # whatever an engine raises, a panic of Rust too, its request ends
             sys.excepthook(*sys.exc_info())
-            last = _error_event("generation_failed", f"{type(error).__name__}: {error}", {})
+            code = "load_failed" if request.action == "load_model" else "generation_failed"
+            last = _error_event(code, f"{type(error).__name__}: {error}", {})
         self._end(request.id, last)
 
     def _end(self, request_id: RequestId, last: dict[str, Any]) -> None:
@@ -181,10 +183,12 @@ class Worker:
     def _stream(self, request_id: RequestId, stream: TextStream, controls: Controls) -> dict[str, Any]:
         with ProgressReporter(stream, lambda *progress: self._progress(request_id, *progress)) as reporter:
             controls.attach(stream)
-            calls = 0
+            calls, is_first = 0, True
             for delta in stream:
                 reporter.first_token_seen()
-                self._send({"id": request_id, "event": "token", **delta_fields(delta, calls)})
+                counted = prompt_fields(stream) if is_first else {}
+                is_first = False
+                self._send({"id": request_id, "event": "token", **delta_fields(delta, calls), **counted})
                 calls += len(delta.tool_calls)
                 controls.wait_while_paused()
         return result_fields(stream.completion)

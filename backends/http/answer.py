@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backends.contract import Completion, Sampling
+from backends.http.fields import count
 from backends.text.control import Control, Slots
 from backends.text.stream import Generation, Pieces
 
@@ -25,8 +26,8 @@ class Counts:
 
     def take(self, prompt: Any, completion: Any, cached: Any = None) -> None:
         """What a server sent, where it is a number."""
-        self.prompt, self.completion = _number(prompt, self.prompt), _number(completion, self.completion)
-        self.cached = _number(cached, self.cached)
+        self.prompt, self.completion = _known(prompt, self.prompt), _known(completion, self.completion)
+        self.cached = _known(cached, self.cached)
 
 
 class Answer(Generation):
@@ -53,5 +54,6 @@ class Answer(Generation):
         )
 
 
-def _number(value: Any, otherwise: int | None) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else otherwise
+def _known(value: Any, otherwise: int | None) -> int | None:
+    known = count(value)
+    return otherwise if known is None else known

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ import httpx2
 
 from backends.contract import Server
 from backends.http.errors import ServerErrors
+from backends.http.fields import parse
 from backends.http.lines import LineTooLong, split_lines
 from backends.text.control import Control
 
@@ -75,9 +75,11 @@ class ServerClient:
             self._open("POST", path, body, connection) as response,
         ):
             try:
-                yield from split_lines(_alive(response.iter_bytes(), control))
+                yield from split_lines(_bounded(response.iter_bytes(), control))
             except LineTooLong:
                 raise self.errors.nonsense("", "lines") from None
+            except _TooLong:
+                raise self.errors.too_long(MAX_BODY) from None
 
     def close(self) -> None:
         """Close what is open."""
@@ -85,7 +87,9 @@ class ServerClient:
 
     def _object(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         with self.errors.mapped(), self._open(method, path, body) as response:
-            content = self._read(response, MAX_BODY)
+            content = self._read(response, MAX_BODY + 1)
+        if len(content) > MAX_BODY:
+            raise self.errors.too_long(MAX_BODY)
         found = parse(content)
         if not isinstance(found, dict):
             raise self.errors.nonsense(content.decode("utf-8", "replace"), "a JSON object")
@@ -148,19 +152,23 @@ def _cancel_seen(control: Control) -> Iterator[None]:
         raise
 
 
-def _alive(pieces: Iterable[bytes], control: Control) -> Iterator[bytes]:
-    """Every byte shows that the server works, also those that mean nothing."""
+class _TooLong(Exception):
+    """A stream exceeds ``MAX_BODY``."""
+
+
+def _bounded(pieces: Iterable[bytes], control: Control) -> Iterator[bytes]:
+    """Every byte shows that the server works, also those that mean nothing; a stream without end is ended.
+
+    Raises:
+        _TooLong
+    """
+    received = 0
     for piece in pieces:
         control.check()
+        received += len(piece)
+        if received > MAX_BODY:
+            raise _TooLong
         yield piece
-
-
-def parse(content: str | bytes) -> Any:
-    """JSON, or None where it is none."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _is_loopback(url: str) -> bool:

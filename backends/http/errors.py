@@ -12,9 +12,13 @@ from urllib.parse import urlsplit
 import httpx2
 
 from backends.contract import EngineError, Server
+from backends.http.fields import parse
+from native_host.protocol.strict_json import clean
 
 SHOWN = 200
 """Characters of a server's words that an error repeats."""
+_READ = 64 * 1024
+"""Characters of a server's words that are looked at."""
 NAMED = 8
 """Models that an error names."""
 
@@ -23,8 +27,10 @@ _OVERFLOW = re.compile(
     r"|context.{0,40}(?:exceed|overflow|too (?:long|small))",
     re.IGNORECASE | re.DOTALL,
 )
-_PROMPT_TOKENS = re.compile(r"n_prompt_tokens\D{1,5}(\d+)|\((\d+) tokens\)|(?:requested|resulted in|has) (\d+) tokens")
-_CONTEXT_LENGTH = re.compile(r"n_ctx\D{1,5}(\d+)|context (?:length|size|window)(?: is| of)? \(?(\d+)")
+_PROMPT_TOKENS = re.compile(
+    r"n_prompt_tokens\D{1,5}(\d{1,12})\b|\((\d{1,12}) tokens\)|(?:requested|resulted in|has) (\d{1,12}) tokens"
+)
+_CONTEXT_LENGTH = re.compile(r"n_ctx\D{1,5}(\d{1,12})\b|context (?:length|size|window)(?: is| of)? \(?(\d{1,12})\b")
 
 
 class ServerErrors:
@@ -97,6 +103,10 @@ class ServerErrors:
             "model_not_found", f"{self.who} has no model {model[:SHOWN]!r}. It has: {self._words(others)}."
         )
 
+    def too_long(self, limit: int) -> EngineError:
+        """An answer exceeds ``limit`` bytes."""
+        return self.error(self.failed, f"{self.who} sent more than {limit // 2**20} MiB. Ask for less.")
+
     def cut(self) -> EngineError:
         """An answer ended before its end."""
         return self.error(self.failed, f"{self.who} ended its answer in the middle. Ask again.")
@@ -109,17 +119,15 @@ class ServerErrors:
 
     def _words(self, text: str) -> str:
         """The beginning of what somebody said, on one line, without the key."""
+        text = text[:_READ]
         if self._server.key:
             text = text.replace(self._server.key, "…")
-        return " ".join(text.split())[:SHOWN]
+        return clean(" ".join(text.split())[:SHOWN])
 
 
 def _message(body: str) -> str:
     """The sentence in an error's body, in any of the usual shapes; else all of it."""
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return body
+    found = parse(body)
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]

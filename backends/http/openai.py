@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from backends.contract import Constraint, Conversation, Embeddings, Sampling, TextStream
+from backends.contract import Constraint, Conversation, Embeddings, Message, Sampling, TextStream
 from backends.http.answer import Answer, Counts
-from backends.http.client import ServerClient, parse
+from backends.http.arguments import as_object_text
+from backends.http.client import ServerClient
+from backends.http.fields import number, parse, size
 from backends.http.lines import event_data
 from backends.http.openai_choice import CallParts, piece_of
 from backends.text.control import Control
 from backends.text.stream import Piece, Pieces
+from native_host.protocol.limits import MAX_TOKENS
 
 _END = "[DONE]"
 
@@ -30,12 +33,10 @@ def api_base(url: str) -> tuple[str, str]:
 
 
 def standard_sampling(sampling: Sampling) -> dict[str, Any]:
-    """What every server knows; some refuse a request with anything else in it."""
-    body: dict[str, Any] = {
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
+    """Return the fields that every server knows; some servers refuse a request with any other."""
+    body: dict[str, Any] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    if sampling.max_tokens < MAX_TOKENS:  # servers such as vLLM refuse more than their context
+        body["max_tokens"] = sampling.max_tokens
     if sampling.seed is not None:
         body["seed"] = sampling.seed
     if sampling.stop:
@@ -44,15 +45,29 @@ def standard_sampling(sampling: Sampling) -> dict[str, Any]:
 
 
 def _conversation(conversation: Conversation) -> dict[str, Any]:
-    body: dict[str, Any] = {"messages": [dict(message) for message in conversation.messages]}
+    body: dict[str, Any] = {"messages": [_message(message) for message in conversation.messages]}
     if conversation.tools and conversation.tool_choice != "none":
         body["tools"] = [dict(tool) for tool in conversation.tools]
         body["tool_choice"] = conversation.tool_choice
         if not conversation.parallel_tool_calls:
             body["parallel_tool_calls"] = False
-    if conversation.thinking is not None:
-        body["chat_template_kwargs"] = {"enable_thinking": conversation.thinking}
+    if conversation.reasoning_effort is not None:
+        body["reasoning_effort"] = conversation.reasoning_effort
+    switch = {} if conversation.thinking is None else {"enable_thinking": conversation.thinking}
+    if options := {**switch, **conversation.template_options}:
+        body["chat_template_kwargs"] = options
     return body
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """Return a message whose calls have a JSON object as arguments: servers refuse any other text."""
+    if not message.get("tool_calls"):
+        return dict(message)
+    calls = []
+    for call in message["tool_calls"]:
+        function = call["function"]
+        calls.append({**call, "function": {**function, "arguments": as_object_text(function["arguments"])}})
+    return {**message, "tool_calls": calls}
 
 
 def _form(constraint: Constraint | None) -> dict[str, Any]:
@@ -106,7 +121,7 @@ class OpenAIEngine:
         """A vector for each text."""
         client, base, model = self._target
         answer = client.post(f"{base}/embeddings", {"model": model, "input": list(texts)})
-        data = sorted(entries(answer, client), key=lambda it: _index(it.get("index")))
+        data = sorted(entries(answer, client), key=lambda it: size(it.get("index")))
         counts = Counts()
         _take_usage(answer.get("usage"), counts)
         return Embeddings(unit_vectors([it.get("embedding") for it in data], len(texts), client), counts.prompt or 0)
@@ -173,13 +188,15 @@ def unit_vectors(found: Sequence[Any], count: int, client: ServerClient) -> list
         EngineError: these are not ``count`` vectors of numbers.
     """
     vectors = []
-    for vector in found:
-        if not isinstance(vector, list) or not all(isinstance(x, int | float) for x in vector):
+    for entry in found:
+        vector = [number(x) for x in entry] if isinstance(entry, list) else [None]
+        numbers = [x for x in vector if x is not None]
+        length = math.hypot(*numbers) or 1.0
+        if len(numbers) != len(vector) or not math.isfinite(length):
             break
-        length = math.sqrt(sum(x * x for x in vector)) or 1.0
-        vectors.append([x / length for x in vector])
-    if len(vectors) != count or not all(map(math.isfinite, (x for vector in vectors for x in vector))):
-        raise client.errors.nonsense(json.dumps(found), f"{count} vectors")
+        vectors.append([x / length for x in numbers])
+    if len(vectors) != count or len({len(vector) for vector in vectors}) != 1:
+        raise client.errors.nonsense(json.dumps(found[:1]), f"{count} vectors of the same length")
     return vectors
 
 
@@ -188,7 +205,3 @@ def _take_usage(usage: Any, counts: Counts) -> None:
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, dict) else None
         counts.take(usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
-
-
-def _index(value: Any) -> int:
-    return value if isinstance(value, int) else 0

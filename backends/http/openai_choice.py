@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.contract import TokenLogprob, ToolCall
 from backends.conversation.tools import new_call_id
+from backends.http.fields import number
 from backends.text.stream import Piece
 
 _THOUGHTS = ("reasoning_content", "reasoning")
@@ -67,7 +68,9 @@ def piece_of(choice: Mapping[str, Any], calls: CallParts) -> Piece | None:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         text = choice.get("text")
-        return Piece(text, logprobs=logprobs or tuple(_by_column(choice.get("logprobs")))) if text else None
+        if not isinstance(text, str) or not text:
+            return None
+        return Piece(text, logprobs=logprobs or tuple(_by_column(choice.get("logprobs"))))
     content = delta.get("content")
     text = content if isinstance(content, str) else ""
     thought = next((delta[name] for name in _THOUGHTS if isinstance(delta.get(name), str)), "")
@@ -101,20 +104,20 @@ def _by_column(found: Any) -> Iterator[TokenLogprob]:
 
 
 def _likelihood(entry: Mapping[str, Any]) -> float:
-    value = entry["logprob"]
-    return value if isinstance(value, int | float) else -math.inf
+    value = number(entry["logprob"])
+    return -math.inf if value is None else value
 
 
 def _logprob(entry: Any) -> TokenLogprob | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("token"), str):
         return None
-    value, data, top = entry.get("logprob"), entry.get("bytes"), entry.get("top_logprobs")
-    if not isinstance(value, float | int) or not -math.inf < value <= _CERTAIN:
+    value, data, top = number(entry.get("logprob")), entry.get("bytes"), entry.get("top_logprobs")
+    if value is None or value > _CERTAIN:
         return None
     return TokenLogprob(
         entry["token"],
         bytes(data) if data is not None and _are_bytes(data) else entry["token"].encode(errors="replace"),
-        float(value),
+        value,
         tuple(it for other in (top if isinstance(top, list) else ()) if (it := _logprob(other)) is not None),
     )
 

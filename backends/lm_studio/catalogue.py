@@ -7,6 +7,7 @@ from typing import Any
 
 from backends.contract import EngineError, PullProgress, ServedModel, Server
 from backends.http.client import ServerClient
+from backends.http.fields import count, is_name, label
 from backends.http.openai import entries
 
 _TASKS = {"llm": "text-generation", "embedding": "feature-extraction"}
@@ -44,18 +45,16 @@ class LMStudioCatalogue:
 
     def _entries(self) -> list[dict[str, Any]]:
         found = entries(self._client.get("/api/v1/models"), self._client, "models")
-        return [it for it in found if isinstance(it.get("key"), str)]
+        return [it for it in found if is_name(it.get("key"))]
 
 
 def _served(entry: Mapping[str, Any]) -> ServedModel:
-    quantisation, architecture = entry.get("quantization"), entry.get("architecture")
-    size, context = entry.get("size_bytes"), entry.get("max_context_length")
-    kind = quantisation.get("name") if isinstance(quantisation, dict) else None
+    quantisation = entry.get("quantization")
     return ServedModel(
         entry["key"],
-        task=_TASKS.get(str(entry.get("type"))),
-        architecture=architecture if isinstance(architecture, str) else None,
-        quantisation=kind if isinstance(kind, str) else None,
-        context_length=context if isinstance(context, int) else None,
-        size_bytes=size if isinstance(size, int) else None,
+        task=_TASKS.get(label(entry.get("type")) or ""),
+        architecture=label(entry.get("architecture")),
+        quantisation=label(quantisation.get("name")) if isinstance(quantisation, dict) else None,
+        context_length=count(entry.get("max_context_length")),
+        size_bytes=count(entry.get("size_bytes")),
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from backends.contract import Action, EngineError, LoadProgress, LoadRequest, ModelInfo, Sampling
 from backends.http.client import ServerClient
+from backends.http.fields import is_name, label, size
 from backends.http.openai import OpenAIEngine, Target, standard_sampling
 from backends.lm_studio.catalogue import LMStudioCatalogue
 
@@ -34,16 +35,16 @@ class LMStudioEngine(OpenAIEngine):
             instance, config = self._instance(client, entry, model, request.context_length)
         progress(1.0)
         self._target = Target(ServerClient(server, "generation_failed"), "/v1", instance)
-        longest = _size(entry.get("max_context_length"))
+        longest = size(entry.get("max_context_length"))
         return ModelInfo(
-            architecture=str(entry.get("architecture") or ""),
-            context_length=_size(config.get("context_length")) or longest,
+            architecture=label(entry.get("architecture")) or "",
+            context_length=size(config.get("context_length")) or longest,
             context_train_length=longest,
             vocab_size=0,
             embedding_length=0,
-            size_bytes=_size(entry.get("size_bytes")),
+            size_bytes=size(entry.get("size_bytes")),
             chat_template=True,
-            actions=_ACTIONS.get(str(entry.get("type")), ("generate", "chat")),
+            actions=_ACTIONS.get(label(entry.get("type")) or "", ("generate", "chat")),
             details={"server": server.name, "url": server.url, "model": model, "instance": instance},
         )
 
@@ -61,13 +62,13 @@ class LMStudioEngine(OpenAIEngine):
         loaded = entry.get("loaded_instances")
         for instance in loaded if isinstance(loaded, list) else ():
             config = instance.get("config") if isinstance(instance, dict) else None
-            if not isinstance(config, dict) or not isinstance(instance.get("id"), str):
+            if not isinstance(config, dict) or not is_name(instance.get("id")):
                 continue
             if context_length in (None, config.get("context_length")):
                 return instance["id"], config
         context = {} if context_length is None else {"context_length": context_length}
         answer = client.post("/api/v1/models/load", {"model": model, **context, "echo_load_config": True})
-        if not isinstance(answer.get("instance_id"), str):
+        if not is_name(answer.get("instance_id")):
             raise client.errors.nonsense(json.dumps(answer), "an instance of the model")
         self._loaded_here = answer["instance_id"]
         config = answer.get("load_config")
@@ -76,7 +77,3 @@ class LMStudioEngine(OpenAIEngine):
     def _sampling(self, sampling: Sampling) -> dict[str, Any]:
         more = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repeat_penalty": sampling.repeat_penalty}
         return {**standard_sampling(sampling), **more}
-
-
-def _size(value: Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backends.contract import PullProgress, ServedModel, Server
-from backends.http.client import ServerClient, parse
+from backends.http.client import ServerClient
+from backends.http.fields import MAX_COUNT, count, is_name, label, parse
 from backends.http.openai import entries
 from backends.text.control import Control
 
 _EMBEDDING_FAMILIES = ("bert", "nomic-bert")
+_MOST_PARTS = 1000
+"""Layers of a model; Ollama's have a handful."""
 
 
 class OllamaCatalogue:
@@ -23,7 +26,7 @@ class OllamaCatalogue:
     def models(self) -> list[ServedModel]:
         """All of them, loaded or not."""
         found = entries(self._client.get("/api/tags"), self._client, "models")
-        return [_served(it) for it in found if isinstance(it.get("name"), str)]
+        return [_served(it) for it in found if is_name(it.get("name"))]
 
     def pull(self, model: str, progress: PullProgress) -> None:
         """Download. Ollama continues one that was cut, and ends it when we go."""
@@ -31,10 +34,11 @@ class OllamaCatalogue:
         status = ""
         for event in events(self._client, "/api/pull", {"model": model, "stream": True}, self._pulling):
             status = str(event.get("status", ""))
-            total, done = event.get("total"), event.get("completed", 0)
-            if isinstance(total, int) and isinstance(done, int):
-                parts[str(event.get("digest"))] = done, total
-            progress(sum(done for done, _ in parts.values()), sum(total for _, total in parts.values()))
+            total, done = count(event.get("total")), count(event.get("completed", 0))
+            if total is not None and done is not None and len(parts) < _MOST_PARTS:
+                parts[label(event.get("digest")) or ""] = done, total
+            all_done, all_bytes = (sum(sizes) for sizes in zip(*parts.values(), strict=True)) if parts else (0, 0)
+            progress(min(all_done, MAX_COUNT), min(all_bytes, MAX_COUNT))
         if status != "success":
             raise self._client.errors.cut()
 
@@ -64,11 +68,11 @@ def events(client: ServerClient, path: str, body: Mapping[str, Any], control: Co
 def _served(entry: Mapping[str, Any]) -> ServedModel:
     found = entry.get("details")
     details: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    family, kind, size = details.get("family"), details.get("quantization_level"), entry.get("size")
+    family = label(details.get("family"))
     return ServedModel(
         entry["name"],
         task="feature-extraction" if family in _EMBEDDING_FAMILIES else "text-generation",
-        architecture=family if isinstance(family, str) else None,
-        quantisation=kind if isinstance(kind, str) else None,
-        size_bytes=size if isinstance(size, int) else None,
+        architecture=family,
+        quantisation=label(details.get("quantization_level")),
+        size_bytes=count(entry.get("size")),
     )

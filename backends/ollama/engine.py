@@ -23,6 +23,7 @@ from backends.contract import (
 )
 from backends.http.answer import Answer, Counts
 from backends.http.client import ServerClient
+from backends.http.fields import label, size
 from backends.http.openai import entries, unit_vectors
 from backends.ollama.catalogue import events
 from backends.ollama.messages import conversation_body, piece_of
@@ -64,16 +65,16 @@ class OllamaEngine:
         self._client = ServerClient(server, "generation_failed")
         about = shown.get("model_info")
         facts: Mapping[str, Any] = about if isinstance(about, dict) else {}
-        architecture = str(facts.get("general.architecture", ""))
-        longest = _size(facts.get(f"{architecture}.context_length"))
-        context = self._context.get("num_ctx") or _size(running.get("context_length"))
+        architecture = label(facts.get("general.architecture")) or ""
+        longest = size(facts.get(f"{architecture}.context_length"))
+        context = self._context.get("num_ctx") or size(running.get("context_length"))
         return ModelInfo(
             architecture=architecture,
             context_length=context or min(longest or _DEFAULT_CONTEXT, _DEFAULT_CONTEXT),
             context_train_length=longest,
-            vocab_size=_size(facts.get(f"{architecture}.vocab_size")),
-            embedding_length=_size(facts.get(f"{architecture}.embedding_length")),
-            size_bytes=_size(running.get("size")),
+            vocab_size=size(facts.get(f"{architecture}.vocab_size")),
+            embedding_length=size(facts.get(f"{architecture}.embedding_length")),
+            size_bytes=size(running.get("size")),
             chat_template=bool(shown.get("template")),
             actions=actions,
             details={"server": server.name, "url": server.url, "model": self._model},
@@ -92,7 +93,7 @@ class OllamaEngine:
         answer = self._client.post("/api/embed", self._about({"input": list(texts), "truncate": False}))
         found = answer.get("embeddings")
         vectors = unit_vectors(found if isinstance(found, list) else [], len(texts), self._client)
-        return Embeddings(vectors, _size(answer.get("prompt_eval_count")))
+        return Embeddings(vectors, size(answer.get("prompt_eval_count")))
 
     def close(self) -> None:
         """Unload what was loaded for us."""
@@ -149,10 +150,6 @@ def _actions(shown: Mapping[str, Any]) -> tuple[Action, ...]:
         return ("generate", "chat", "embed")
     found = tuple(action for capability, them in _ACTIONS.items() if capability in capabilities for action in them)
     if not found:
-        said = json.dumps(capabilities)
+        said = label(json.dumps(capabilities))
         raise EngineError("unsupported_task", f"This model of Ollama neither writes nor embeds text; it can: {said}.")
     return found
-
-
-def _size(value: Any) -> int:
-    return value if isinstance(value, int) else 0

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from backends.contract import Conversation, Message, ToolCall
+from backends.conversation.template_options import refuse_options
 from backends.conversation.tools import new_call_id
+from backends.http.arguments import as_object
 from backends.text.stream import Piece
 
 
 def conversation_body(conversation: Conversation) -> dict[str, Any]:
-    """``messages``, ``tools`` and ``think`` of ``/api/chat``."""
+    """``messages``, ``tools`` and ``think`` of ``/api/chat``.
+
+    Raises:
+        EngineError: ``bad_param`` for options of the chat template, which the server does not take.
+    """
     names = {
         call["id"]: call["function"]["name"]
         for message in conversation.messages
@@ -25,8 +30,12 @@ def conversation_body(conversation: Conversation) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": [_message(message, names) for message in conversation.messages]}
     if conversation.tools and conversation.tool_choice != "none":
         body["tools"] = [dict(tool) for tool in conversation.tools]
-    if conversation.thinking is not None:
-        body["think"] = conversation.thinking
+    refuse_options(conversation)
+    effort = conversation.reasoning_effort
+    if effort == "none":
+        body["think"] = False
+    elif effort is not None or conversation.thinking is not None:
+        body["think"] = effort or conversation.thinking
     return body
 
 
@@ -49,6 +58,8 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
     pictures = [part["image_url"]["url"].partition(",")[2] for part in parts if part["type"] == "image_url"]
     if pictures:
         turn["images"] = pictures
+    if message.get("reasoning_content"):
+        turn["thinking"] = message["reasoning_content"]
     if message.get("tool_calls"):
         turn["tool_calls"] = [_call(call["function"]) for call in message["tool_calls"]]
     if name := names.get(message.get("tool_call_id", "")):
@@ -57,10 +68,7 @@ def _message(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _call(function: Mapping[str, Any]) -> dict[str, Any]:
-    arguments: Any = {}
-    with suppress(ValueError):
-        arguments = json.loads(function["arguments"])
-    return {"function": {"name": function["name"], "arguments": arguments}}
+    return {"function": {"name": function["name"], "arguments": as_object(function["arguments"])}}
 
 
 def _calls(found: Any) -> Iterator[ToolCall]:

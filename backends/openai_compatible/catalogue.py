@@ -7,6 +7,7 @@ from typing import Any
 
 from backends.contract import EngineError, PullProgress, ServedModel, Server
 from backends.http.client import ServerClient
+from backends.http.fields import count, is_name, label
 from backends.http.openai import api_base, entries
 
 
@@ -49,19 +50,18 @@ class OpenAICatalogue:
 
     def _entries(self) -> list[dict[str, Any]]:
         found = entries(self._client.get(self._path), self._client)
-        return [it for it in found if isinstance(it.get("id"), str)]
+        return [it for it in found if is_name(it.get("id"))]
 
 
 def served(entry: Mapping[str, Any]) -> ServedModel:
     """An entry as the contract has it."""
     about = meta(entry)
-    context = about.get("n_ctx") or about.get("n_ctx_train") or entry.get("max_model_len")
-    size, kind = about.get("size"), about.get("ftype")
+    lengths = (count(it) for it in (about.get("n_ctx"), about.get("n_ctx_train"), entry.get("max_model_len")))
     return ServedModel(
         entry["id"],
-        context_length=context if isinstance(context, int) else None,
-        size_bytes=size if isinstance(size, int) else None,
-        quantisation=kind if isinstance(kind, str) else None,
+        context_length=next(filter(None, lengths), None),
+        size_bytes=count(about.get("size")),
+        quantisation=label(about.get("ftype")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from backends.contract import Action, LoadProgress, LoadRequest, ModelInfo, Sampling
 from backends.http.client import ServerClient
+from backends.http.fields import count, label, size
 from backends.http.openai import OpenAIEngine, Target, api_base, standard_sampling
 from backends.openai_compatible.catalogue import OpenAICatalogue, meta, served
 
@@ -54,16 +55,16 @@ class OpenAICompatibleEngine(OpenAIEngine):
         with closing(OpenAICatalogue(server)) as catalogue:
             entry = catalogue.find(model)
         progress(1.0)
-        self._owner = str(entry.get("owned_by", ""))
+        self._owner = label(entry.get("owned_by")) or ""
         root, base = api_base(server.url)
         self._target = Target(ServerClient(server, "generation_failed", root), base, model)
         known, about = served(entry), meta(entry)
         return ModelInfo(
             architecture="",
             context_length=known.context_length or 0,
-            context_train_length=_size(about.get("n_ctx_train")) or known.context_length or 0,
-            vocab_size=_size(about.get("n_vocab")),
-            embedding_length=_size(about.get("n_embd")),
+            context_train_length=size(about.get("n_ctx_train")) or known.context_length or 0,
+            vocab_size=size(about.get("n_vocab")),
+            embedding_length=size(about.get("n_embd")),
             size_bytes=known.size_bytes or 0,
             chat_template=True,
             actions=_ACTIONS.get(self._owner, ("generate", "chat", "embed")),
@@ -75,14 +76,10 @@ class OpenAICompatibleEngine(OpenAIEngine):
         client = self._target.client
         answer = client.post("/tokenize", {"content": text, "parse_special": special, "add_special": add_special})
         tokens = answer.get("tokens")
-        if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+        if not isinstance(tokens, list) or any(count(token) is None for token in tokens):
             raise client.errors.nonsense(json.dumps(answer), "tokens")
         return tokens
 
     def _sampling(self, sampling: Sampling) -> dict[str, Any]:
         more = _MORE_SAMPLING.get(self._owner)
         return {**standard_sampling(sampling), **(more(sampling) if more else {})}
-
-
-def _size(value: Any) -> int:
-    return value if isinstance(value, int) else 0

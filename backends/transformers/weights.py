@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from transformers import AutoConfig
 from backends.contract import Action, EngineError, LoadRequest, ModelInfo
 from backends.text.batch import Batch
 from backends.transformers.placement import device_map, dtype
+
+_UNUSED = re.compile(r"(^|\.)(pooler\.|masked_spec_embed$)")
+"""Tensors that weights may lack: heads of encoders that are not asked, and what serves training only."""
 
 
 def describe(model: Any, *, context_length: int, actions: tuple[Action, ...], **rest: Any) -> ModelInfo:
@@ -71,15 +75,20 @@ def from_pretrained(auto_class: Any, folder: Path, request: LoadRequest) -> Any:
     """The model, ready to answer.
 
     Raises:
-        EngineError: ``unsupported_architecture``, ``load_failed``.
+        EngineError: ``unsupported_architecture``, ``load_failed``; ``model_corrupt`` where weights are missing.
     """
     config = read_config(folder)
     placing = {"device_map": device_map(request), "dtype": dtype(request, config)}
     where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
     try:
-        return auto_class.from_pretrained(folder, config=config, **where, **placing).eval()
+        model, found = auto_class.from_pretrained(folder, config=config, output_loading_info=True, **where, **placing)
     except (KeyError, ValueError, OSError, RuntimeError, ImportError) as error:
         raise _refused(error, folder) from error
+    if missing := sorted(name for name in found["missing_keys"] if not _UNUSED.search(name)):
+        # Transformers has filled them with random numbers.
+        message = f"The weights lack {len(missing)} tensors that config.json demands, such as {missing[0]}."
+        raise EngineError("model_corrupt", message, path=str(folder))
+    return model.eval()
 
 
 def _refused(error: Exception, folder: Path) -> EngineError:

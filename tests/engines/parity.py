@@ -51,6 +51,7 @@ SENTENCES = (
     "",
     "Paris is the capital of France, and Berlin that of Germany.",
     "日本語の文章も、少し。",
+    "An unbelievable picture of a cat 😀, which no vocabulary spells.",
     "print('hello world')",
 )
 

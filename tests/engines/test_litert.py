@@ -301,3 +301,10 @@ def test_bad_tensors_are_named(host: HostProcess) -> None:
     ]
     assert scores[1] > 0.99
     assert infer(host, path, {"image": good})["event"] == "done"
+
+
+def test_h10_a_template_without_a_switch_takes_no_request_for_thoughts(host: HostProcess, model: str) -> None:
+    ask = {"model": model, "engine": "litert", "messages": FRANCE, "options": {**GREEDY, "max_tokens": 1}}
+    refused = host.result("chat", **ask, thinking=True)["error"]
+    assert (refused["code"], refused["details"]["path"]) == ("bad_param", "thinking")
+    assert host.result("chat", **ask, thinking=False)["event"] == "done"

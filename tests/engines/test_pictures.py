@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from backends.contract import Conversation, EngineError, LoadRequest, Sampling
 from backends.conversation import pictures as limits
@@ -80,6 +78,9 @@ def answer(engine: Any, messages: Sequence[dict[str, Any]], tokens: int = 12) ->
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [1, 3])
 def test_answers_are_those_of_transformers_own_way(seers: dict[str, Any], kind: str, count: int) -> None:
+    import torch  # noqa: PLC0415  # seconds that listing tests does without
+    from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: PLC0415
+
     folder = seeing.tiny(kind).parent
     images = [noise(seed, 30 + 30 * seed, 40) for seed in range(count)]
     processor = AutoProcessor.from_pretrained(folder)

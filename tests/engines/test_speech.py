@@ -15,10 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForCTC, AutoProcessor, WhisperFeatureExtractor, WhisperForConditionalGeneration
-from transformers.generation import logits_process as rules
 
 from backends.contract import EngineError, LoadRequest, Steps
 from backends.onnxruntime.engine import OnnxRuntimeEngine
@@ -96,6 +93,10 @@ def test_whisper_decodes_as_transformers_own_rules_say(
     whispers: dict[str, Any], language: str, *, timestamps: bool
 ) -> None:
     """Without a cache and with Transformers' logits processors, token by token."""
+    import torch  # noqa: PLC0415  # seconds that listing tests does without
+    from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration  # noqa: PLC0415
+    from transformers.generation import logits_process as rules  # noqa: PLC0415
+
     folder = tiny_senses.whispers().parent
     model = WhisperForConditionalGeneration.from_pretrained(folder).eval()
     features = WhisperFeatureExtractor.from_pretrained(folder)(siren(4.5), sampling_rate=RATE, return_tensors="pt")
@@ -182,6 +183,9 @@ def test_languages(whispers: dict[str, Any], hears: dict[str, Any]) -> None:
 
 
 def test_ctc_is_the_same_on_every_engine_and_what_transformers_writes(hears: dict[str, Any]) -> None:
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCTC, AutoProcessor  # noqa: PLC0415
+
     folder = tiny_senses.hears().parent
     processor = AutoProcessor.from_pretrained(folder)
     heard = np.round(siren(3) * 32767).astype(np.int16).astype(np.float32) / 32768
@@ -218,6 +222,8 @@ def test_windows_count_every_sample_once(length: int) -> None:
 
 @pytest.mark.parametrize("bands", [80, 128])
 def test_spectrograms_are_those_of_transformers(bands: int) -> None:
+    from transformers import WhisperFeatureExtractor  # noqa: PLC0415
+
     theirs = WhisperFeatureExtractor(feature_size=bands)(siren(7), sampling_rate=RATE, return_tensors="np")
     ours = LogMel({"feature_size": bands})(siren(7))
     assert ours.shape == theirs.input_features.shape

@@ -56,6 +56,17 @@ def _flood() -> None:
         os.write(1, b"y" * 1024 + b"\n")
 
 
+def _allocate(size: int) -> None:
+    kept = bytearray(size)
+    kept[::4096] = b"x" * len(kept[::4096])
+
+
+def _allocate_natively(size: int) -> None:
+    """What C++ throws when it has no memory ends the process."""
+    ctypes.CDLL("libstdc++.so.6")._Znwm(ctypes.c_size_t(size))
+
+
+ALLOCATIONS = {"allocate": _allocate, "allocate natively": _allocate_natively}
 FAULTS: dict[str, Callable[[], Any]] = {
     "abort": os.abort,
     "segv": lambda: ctypes.string_at(0),
@@ -73,7 +84,9 @@ def run_fault(order: Mapping[str, Any]) -> None:
         raise EngineError("generation_failed", "chaos was asked to fail")
     if fault == "defect":
         raise RuntimeError("chaos has a defect")
-    if fault:
+    if fault in ALLOCATIONS:
+        ALLOCATIONS[fault](order["bytes"])
+    elif fault:
         FAULTS[fault]()
 
 
