@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -34,6 +34,8 @@ class Fault:
     redirect: str | None = None
     delay_s: float = 0.0
     """After every 64 KiB."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with the file."""
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Repository:
     names: list[str] | None = None
     """Announced instead of the files' own."""
     commit: str = COMMIT
+    token: str | None = None
+    """Without it, the repository is not told of and its files are refused."""
 
 
 class FakeHub:
@@ -89,14 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
         if metadata := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
             self._describe(metadata[1])
         elif resolved := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            self._resolve(resolved[1], resolved[2], resolved[3])
+            self._resolve(resolved[1], resolved[2], unquote(resolved[3]))
         else:
             self._answer(404, b"")
 
     def _describe(self, name: str) -> None:
         repository = self.served.repositories.get(name)
-        if repository is None:
-            self._answer(404, b"{}")
+        if repository is None or not self._may_read(repository):
+            self._answer(404 if repository is None else 401, b"{}")
             return
         siblings = []
         for file, content in repository.files.items():
@@ -110,10 +114,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"id": name, "sha": repository.commit, "siblings": siblings, **repository.metadata}
         self._answer(200, json.dumps(body).encode())
 
+    def _may_read(self, repository: Repository) -> bool:
+        return repository.token is None or self.headers.get("Authorization") == f"Bearer {repository.token}"
+
     def _resolve(self, name: str, commit: str, file: str) -> None:
         repository = self.served.repositories.get(name)
         if repository is None or commit != repository.commit or file not in repository.files:
             self._answer(404, b"")
+            return
+        if not self._may_read(repository):
+            self._answer(401, b"")
             return
         fault = self.served.faults.get(file, Fault())
         if fault.redirect is not None:
@@ -136,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
         body = content[begin:]
         self.send_header("Content-Length", str(len(body)))
+        for name, value in fault.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if fault.cut_after is not None and fault.cuts > 0 and len(body) > fault.cut_after:
             fault.cuts -= 1

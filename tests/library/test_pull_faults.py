@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from native_host.core.model_library.download import Download, RemoteFile
+from native_host.core.model_library.download import Download, RemoteFile, _continues
 from tests.fake_hub import COMMIT, FakeHub, Fault, Repository
 from tests.library.pulling import FILE, MODEL, REPO, cache, is_absent_resumable_or_whole, listed, pull, tiny
-from tests.support import Installation, few_or_many
+from tests.support import Installation, eventually, few_or_many
 
 
 @pytest.mark.parametrize(
@@ -133,16 +134,27 @@ else:
         assert pull(host)["event"] == "done"
 
 
+def wait_for_download(puller: Installation, hub: FakeHub, requests_before: int) -> None:
+    """Wait until the hub gets the next request for the file, or the file needs none."""
+    eventually(lambda: hub.downloads(FILE) > requests_before or is_absent_resumable_or_whole(puller) == "whole")
+
+
 @pytest.mark.parametrize("kills", few_or_many(8, 200))
 def test_f41_killed_at_any_moment(kills: int, puller: Installation, hub: FakeHub) -> None:
-    """The broker dies; the next one continues. Every state in between is one of three."""
+    """The broker dies; the next one continues. Every state in between is one of three.
+
+    Every second kill counts from the file's request: on a busy machine the others may all come before it.
+    """
     hub.faults[FILE] = Fault(delay_s=0.02)
     moments = random.Random(41)
     seen = set()
-    for _ in range(kills):
+    for number in range(kills):
+        requests = hub.downloads(FILE)
         with puller.host() as host:
             host.result("status")
             host.send("pull_model", model=REPO)
+            if number % 2:
+                wait_for_download(puller, hub, requests)
             time.sleep(moments.uniform(0.0, 1.4))
             puller.stop()
         puller.stop()
@@ -156,3 +168,19 @@ def test_f41_killed_at_any_moment(kills: int, puller: Installation, hub: FakeHub
     with puller.host() as host:
         assert pull(host)["event"] == "done"
         assert is_absent_resumable_or_whole(puller) == "whole"
+
+
+@pytest.mark.parametrize("retry_after", ["\u00b2", "\u0661", "-1", "nan", "9" * 5000, "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_f39_a_time_that_is_no_number(puller: Installation, hub: FakeHub, retry_after: str) -> None:
+    """It is passed over. A hub's headers are bytes: those of UTF-8 arrive as text."""
+    as_sent = retry_after.encode().decode("latin-1")
+    hub.faults[FILE] = Fault(statuses=[503], retry_after=as_sent)
+    with puller.host() as host:
+        answer = pull(host)
+    assert answer["event"] == "done", answer
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0" * 5000 + "1", "\u0661"])
+def test_f39_a_range_that_is_no_number(number: str) -> None:
+    headers = {"Content-Range": f"bytes {number}-2/3".encode()}
+    assert not _continues(httpx2.Response(206, headers=headers), 1, 3)

@@ -102,3 +102,40 @@ def test_t5_allowed_pickles_come_when_nothing_in_them_would_run(
         listed = host.result("list_models")["result"]["models"]
         assert [model["format"] for model in listed if model["source"] == "hub"] == ["pytorch"]
     assert not canary.exists()
+
+
+@pytest.mark.parametrize("has_token", [False, True])
+def test_h2_the_file_of_a_gated_repository_decides(puller: Installation, hub: FakeHub, has_token: bool) -> None:
+    """With a token the hub is asked for the file; without one, nothing is asked for."""
+    hub.repositories[REPO].metadata = {"gated": "manual"}
+    hub.faults[FILE] = Fault(statuses=[403])
+    if has_token:
+        puller.environ["HF_TOKEN"] = "hf_secret"
+    with puller.host() as host:
+        facts = host.result("detect_model", model=REPO)["result"]
+        assert facts["gated"] == "manual"
+        assert [it["code"] for it in facts["obstacles"]] == ([] if has_token else ["gated"])
+        assert pull(host)["error"]["code"] == "gated"
+        assert hub.downloads(FILE) == has_token
+        assert pull(host)["event"] == ("done" if has_token else "error")
+    sent = {headers.get("authorization") for path, headers in hub.requests if path.endswith(FILE)}
+    assert sent == ({"Bearer hf_secret"} if has_token else set())
+
+
+def test_h2_a_private_repository(puller: Installation, hub: FakeHub) -> None:
+    """Its description needs the token as well, wherever it is asked for."""
+    hub.repositories[REPO].token = "hf_secret"
+    with puller.host() as host:
+        assert host.result("detect_model", model=REPO)["error"]["code"] == "gated"
+        assert pull(host)["error"]["code"] == "gated"
+        token = Path(puller.environ["HF_HOME"]) / "token"
+        token.parent.mkdir(exist_ok=True)
+        token.write_text("hf_secret\n")
+        assert host.result("detect_model", model=REPO)["result"]["repo"] == REPO
+        assert pull(host)["event"] == "done"
+        assert host.result("remove_model", model=f"{REPO}:Q4_0")["event"] == "done"
+        for content in ("hf sécret", "hf_\x07", "hf\nsecret"):
+            token.write_text(content)
+            assert pull(host)["error"]["code"] == "gated", content
+        token.write_bytes(b"\xff\xfe")
+        assert host.result("detect_model", model=REPO)["error"]["code"] == "gated"

@@ -9,20 +9,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import ipaddress
 import os
 import random
 import re
+import ssl
+import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
 from native_host import __version__
+from native_host.core.disk_errors import FULL, disk_error
+from native_host.core.model_library.redirects import Hop, RefusedRedirect, origin, pinned, target
+from native_host.network.open_connections import OpenConnections
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 READ_SIZE = 1 << 20
@@ -31,8 +35,8 @@ MOST_RETRIES = 6
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STALL_S = 30.0
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
+_SECONDS = re.compile("[0-9]{1,9}")
 
 
 class DownloadCancelled(Exception):
@@ -67,20 +71,31 @@ class Hash(Protocol):
         """The hash of all of it."""
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS settings of every download. Reading the certificates takes tens of milliseconds."""
+    return httpx2.create_ssl_context()
+
+
 class Download:
     """Fetches files with one client. ``report`` is called with a file's name and the bytes of it that are there."""
 
     def __init__(self, token: str | None, report: Callable[[str, int], None], *, stall_s: float = STALL_S) -> None:
-        self._client = httpx2.Client(timeout=httpx2.Timeout(stall_s), follow_redirects=False)
+        context, timeout = tls_context(), httpx2.Timeout(stall_s)
+        self._client = httpx2.Client(verify=context, timeout=timeout, follow_redirects=False)
+        no_proxy = {"http://": None, "https://": None, "all://": None}
+        self._direct = httpx2.Client(verify=context, timeout=timeout, follow_redirects=False, mounts=no_proxy)
         # No compression: lengths and ranges are those of the content.
         self._headers = {"User-Agent": f"tabagent/{__version__}", "Accept-Encoding": "identity"}
         self._secrets = {"Authorization": f"Bearer {token}"} if token else {}
         self._report = report
         self._cancelled = threading.Event()
+        self._connections = OpenConnections()
 
     def cancel(self) -> None:
-        """Stop soon; from any thread."""
+        """Stop now, also a read that waits for the server; from any thread."""
         self._cancelled.set()
+        self._connections.shut_down()
 
     def is_cancelled(self) -> bool:
         """Whether ``cancel`` was called."""
@@ -93,24 +108,48 @@ class Download:
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+        self._direct.close()
+
+    def has(self, file: RemoteFile, blob: Path) -> bool:
+        """Return True if ``blob`` has the size and the hash of ``file``; its name proves neither.
+
+        Raises:
+            TabAgentError: ``download_failed``: the blob cannot be read.
+            DownloadCancelled: ``cancel`` was called.
+        """
+        with _disk_errors(file, blob):
+            try:
+                status = blob.stat()
+            except FileNotFoundError:
+                return False
+            if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
+                return False
+            with blob.open("rb") as content:
+                digest, _ = self._hash_again(file, content)
+            return digest.hexdigest() == file.etag
 
     def fetch(self, file: RemoteFile, blob: Path) -> None:
         """Bring ``file`` to ``blob``.
 
         Raises:
-            TabAgentError: ``download_failed`` with a ``reason``, ``disk_full``, ``gated``.
+            TabAgentError: ``download_failed`` with a ``reason``, ``disk_full``, ``config_unwritable``, ``gated``.
             DownloadCancelled: ``cancel`` was called.
         """
         part = blob.with_name(f"{blob.name}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        failures = 0
+        with _disk_errors(file, blob):
+            part.parent.mkdir(parents=True, exist_ok=True)
+        failures, restarted = 0, False
         while True:
             before = _size(part)
             try:
-                with _disk_errors(file):
+                with _disk_errors(file, blob):
                     self._attempt(file, part)
                     _put_in_place(part, blob)
                 return
+            except _WrongContent as error:
+                if restarted or not error.was_resumed:
+                    raise _failed(file, "its content is not what the hub announced") from error
+                restarted = True  # the part that was there before may be at fault: a power cut leaves zeros
             except (_Interrupted, httpx2.HTTPError) as error:
                 failures = 1 if _size(part) > before else failures + 1
                 if failures > MOST_RETRIES:
@@ -119,20 +158,21 @@ class Download:
 
     def _attempt(self, file: RemoteFile, part: Path) -> None:
         """Receive what is missing, and return when all is there and its hash is right."""
-        with part.open("a+b") as out:
+        with _open_part(part) as out:
             digest, have = self._hash_again(file, out)
+            resumed = have
             if have < file.size:
                 digest, have = self._receive(file, out, digest, have)
             if have < file.size:
                 raise _Interrupted("the connection ended early")
             if have > file.size or digest.hexdigest() != file.etag:
                 out.truncate(0)
-                raise _failed(file, "its content is not what the hub announced")
+                raise _WrongContent(was_resumed=resumed > 0)
             out.flush()
             os.fsync(out.fileno())
 
     def _hash_again(self, file: RemoteFile, out: BinaryIO) -> tuple[Hash, int]:
-        """Hash what an earlier attempt left."""
+        """Hash what is there already."""
         digest = _new_hash(file)
         out.seek(0)
         have = 0
@@ -164,20 +204,41 @@ class Download:
 
     @contextlib.contextmanager
     def _open(self, file: RemoteFile, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
-        """Follow redirects: none downwards to http, none into this network, and no token to another host."""
-        url, own = file.url, _origin(file.url)
+        """Follow redirects as ``redirects`` allows. The token is sent to the hub's own origin only."""
+        url, hub = httpx2.URL(file.url), origin(httpx2.URL(file.url))
         for _ in range(MOST_REDIRECTS + 1):
-            secrets = self._secrets if _origin(url) == own else {}
-            with self._client.stream("GET", url, headers={**self._headers, **secrets, **headers}) as response:
-                if response.is_redirect:
-                    url = urljoin(url, response.headers.get("Location", ""))
-                    if _origin(url) != own and not _is_public(url):
-                        raise _failed(file, f"the hub sends us to {urlsplit(url).netloc or url!r}, which is refused")
-                    continue
-                _check_status(file, response)
-                yield response
-                return
+            is_hub = origin(url) == hub
+            try:
+                hops = [Hop(url, self._secrets)] if is_hub else pinned(url)
+                with self._stream(hops, headers) as response:
+                    if response.is_redirect:
+                        url = target(url, response.headers.get("Location", ""))
+                        continue
+                    _check_status(file, response, is_hub=is_hub)
+                    yield response
+                    return
+            except RefusedRedirect as refused:
+                raise _failed(file, f"the hub redirects to {refused}; this is refused") from refused
         raise _failed(file, "it redirects without end")
+
+    @contextlib.contextmanager
+    def _stream(self, hops: Sequence[Hop], headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
+        """Send a request to the first address that can be reached."""
+        for number, hop in enumerate(hops, 1):
+            wanted = {**self._headers, **hop.headers, **headers}
+            extensions = {**hop.extensions, "trace": self._connections.note}
+            client = self._direct if hop.is_pinned else self._client
+            request = client.build_request("GET", hop.url, headers=wanted, extensions=extensions)
+            try:
+                response = client.send(request, stream=True)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                if number == len(hops):
+                    raise
+                continue
+            with contextlib.closing(response):
+                yield response
+            return
+        raise httpx2.ConnectError("the host has no address")
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
@@ -189,6 +250,14 @@ class Download:
             raise DownloadCancelled
 
 
+class _WrongContent(Exception):
+    """The whole file has another hash or size. ``was_resumed``: a part of it was there before."""
+
+    def __init__(self, *, was_resumed: bool) -> None:
+        super().__init__()
+        self.was_resumed = was_resumed
+
+
 class _Interrupted(Exception):
     """Worth another attempt."""
 
@@ -197,7 +266,17 @@ class _Interrupted(Exception):
         self.retry_after_s = retry_after_s
 
 
-def _check_status(file: RemoteFile, response: httpx2.Response) -> None:
+def _open_part(part: Path) -> BinaryIO:
+    """Open for reading and appending. A link is not followed."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    out = os.fdopen(os.open(part, flags, 0o666), "a+b")
+    if not stat.S_ISREG(os.fstat(out.fileno()).st_mode):
+        out.close()
+        raise FileExistsError(errno.EEXIST, "Not a regular file", str(part))
+    return out
+
+
+def _check_status(file: RemoteFile, response: httpx2.Response, *, is_hub: bool) -> None:
     status = response.status_code
     if status in (200, 206):
         return
@@ -205,9 +284,18 @@ def _check_status(file: RemoteFile, response: httpx2.Response) -> None:
         raise _failed(file, "the hub has less of it than it announced")
     if status == 429 or status >= 500:
         after = response.headers.get("Retry-After", "")
-        raise _Interrupted(f"the server answered {status}", min(60.0, float(after)) if after.isdigit() else 0.0)
+        raise _Interrupted(
+            f"the server answered {status}", min(60.0, float(after)) if _SECONDS.fullmatch(after) else 0.0
+        )
+    if status in (401, 403) and not is_hub:  # the address that the hub signed has expired
+        raise _Interrupted(f"the server of the hub's files answered {status}")
     if status in (401, 403):
-        raise TabAgentError(ErrorCode.GATED, f"The hub does not hand out {file.name}; ask for access on its page.")
+        raise TabAgentError(
+            ErrorCode.GATED,
+            f"Access to {file.name} is restricted. Request access on its Hugging Face page, then set HF_TOKEN.",
+            file=file.name,
+            status=status,
+        )
     raise _failed(file, f"the server answered {status}")
 
 
@@ -223,14 +311,15 @@ def _failed(file: RemoteFile, reason: str) -> TabAgentError:
 
 
 @contextlib.contextmanager
-def _disk_errors(file: RemoteFile) -> Iterator[None]:
+def _disk_errors(file: RemoteFile, blob: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise TabAgentError(
-                ErrorCode.DISK_FULL, f"The disk is full; {file.name} stays as far as it came.", file=file.name
-            ) from error
+        if error.errno in FULL:
+            message = f"Disk full. The partial download of {file.name} was kept and will resume."
+            raise TabAgentError(ErrorCode.DISK_FULL, message, file=file.name, path=str(blob)) from error
+        if known := disk_error(error, blob):
+            raise known from error
         if isinstance(error, (ConnectionError, TimeoutError)):
             raise _Interrupted(str(error)) from error
         raise TabAgentError(ErrorCode.DOWNLOAD_FAILED, f"{file.name} cannot be written: {error}.") from error
@@ -251,21 +340,6 @@ def _put_in_place(part: Path, blob: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-def _is_public(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_global
-    except ValueError:
-        return "." in parts.hostname
 
 
 def _size(path: Path) -> int:

@@ -5,18 +5,30 @@
     models--ORG--NAME/refs/REVISION                 the commit that a branch or tag meant last
 
 Layout: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>. A model is there when its links are; they are
-made last, when every blob is whole and verified.
+made last, when every blob is whole and verified. Every name is checked against its alphabet where it enters a path.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from native_host.core.model_library.hub_names import (
+    check_commit,
+    check_etag,
+    check_file_name,
+    check_repository,
+    check_revision,
+)
+from native_host.core.small_files import read_small
+
+_LARGEST_REFERENCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,18 @@ class Snapshot:
     repository: str
     commit: str
     path: Path
+    main: str | None
+    """The commit that the branch ``main`` meant last."""
+
+    def revisions(self) -> list[str]:
+        """Return the branches and tags other than ``main`` that mean this commit."""
+        references = self.path.parents[1] / "refs"
+        files = [path for path in sorted(references.glob("**/*")) if path.is_file()]
+        return [
+            name
+            for path in files
+            if (name := path.relative_to(references).as_posix()) != "main" and _commit_in(path) == self.commit
+        ]
 
 
 class HubCache:
@@ -43,26 +67,27 @@ class HubCache:
 
     def repository(self, name: str) -> Path:
         """The folder of ``org/name``."""
-        return self.root / f"models--{name.replace('/', '--')}"
+        return self.root / f"models--{check_repository(name).replace('/', '--')}"
 
     def blob(self, repository: str, etag: str) -> Path:
         """Where content with that hash is."""
-        return self.repository(repository) / "blobs" / etag
+        return self.repository(repository) / "blobs" / check_etag(etag)
 
     def lock(self, repository: str, etag: str) -> Path:
         """The file that whoever writes this blob locks; huggingface_hub's."""
-        return self.root / ".locks" / self.repository(repository).name / f"{etag}.lock"
+        return self.root / ".locks" / self.repository(repository).name / f"{check_etag(etag)}.lock"
 
     def snapshot(self, repository: str, commit: str) -> Path:
         """The folder of a commit's links."""
-        return self.repository(repository) / "snapshots" / commit
+        return self.repository(repository) / "snapshots" / check_commit(commit)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Every snapshot of every model."""
         for folder in sorted(self.root.glob("models--*")):
             repository = folder.name.removeprefix("models--").replace("--", "/")
+            main = _commit_in(folder / "refs" / "main")
             for snapshot in sorted(folder.glob("snapshots/*")):
-                yield Snapshot(repository, snapshot.name, snapshot)
+                yield Snapshot(repository, snapshot.name, snapshot, main)
 
     @contextlib.contextmanager
     def staged(self, repository: str, blobs: dict[str, str]) -> Iterator[Path]:
@@ -79,26 +104,36 @@ class HubCache:
         self._link(repository, snapshot, ordered)
         return snapshot / entry
 
+    def is_published(self, repository: str, commit: str, blobs: dict[str, str]) -> bool:
+        """Return True if every link of the model is there, name → etag."""
+        snapshot = self.snapshot(repository, commit)
+        targets = ((snapshot / check_file_name(name), self.blob(repository, etag)) for name, etag in blobs.items())
+        return all(os.path.realpath(link) == os.path.realpath(blob) for link, blob in targets)
+
     def refer(self, repository: str, revision: str, commit: str) -> None:
         """Note what ``revision`` means, for tools that look it up without a network."""
         if revision == commit:
             return
-        reference = self.repository(repository) / "refs" / revision
+        reference = self.repository(repository) / "refs" / check_revision(revision)
+        if _commit_in(reference) == commit:
+            return
         reference.parent.mkdir(exist_ok=True)
         fresh = reference.with_name(f".{revision}.{os.getpid()}")
-        fresh.write_text(commit, encoding="ascii")
+        fresh.write_text(check_commit(commit), encoding="ascii")
         fresh.replace(reference)
 
     def remove(self, files: Iterable[Path]) -> int:
         """Remove links, and the blobs that no other link means. Returns the bytes that became free."""
         freed = 0
         for link in files:
-            blob = link.resolve()
-            link.unlink(missing_ok=True)
-            repository = next((it for it in link.parents if it.name.startswith("models--")), None)
-            if repository is None or blob.parent != repository.resolve() / "blobs":
+            if not lies_in_cache(link):
                 continue
-            if not any(other.resolve() == blob for other in repository.glob("snapshots/*/**/*") if other.is_symlink()):
+            blob = _real(link)
+            link.unlink(missing_ok=True)
+            repository = _repository_of(link)
+            if repository is None or blob.parent != _real(repository) / "blobs":
+                continue
+            if not any(_real(other) == blob for other in repository.glob("snapshots/*/**/*") if other.is_symlink()):
                 freed += blob.stat().st_size if blob.exists() else 0
                 blob.unlink(missing_ok=True)
             _remove_empty_folders(link.parent, repository)
@@ -107,22 +142,68 @@ class HubCache:
 
     def _link(self, repository: str, folder: Path, blobs: Iterable[tuple[str, str]]) -> None:
         for name, etag in blobs:
-            link = folder / name
+            link = folder / check_file_name(name)
+            if not _real(link.parent).is_relative_to(_real(self.repository(repository))):
+                raise OSError(errno.ENOTDIR, "A linked folder leads out of the cache", str(link.parent))
             link.parent.mkdir(parents=True, exist_ok=True)
             target = self.blob(repository, etag)
-            with contextlib.suppress(FileExistsError):
-                try:
-                    link.symlink_to(os.path.relpath(target, link.parent))
-                except OSError as error:
-                    if isinstance(error, FileExistsError) or os.name != "nt":
-                        raise
-                    shutil.copyfile(target, link)  # Windows without the right to make links
+            if _real(link) != _real(target):
+                _replace_with_link(link, target)
+
+
+def lies_in_cache(file: Path) -> bool:
+    """Return True if a file of a snapshot is in its repository's folder. Linked folders belong to the user."""
+    repository = _repository_of(file)
+    return repository is not None and _real(file.parent).is_relative_to(_real(repository))
+
+
+def _repository_of(file: Path) -> Path | None:
+    return next((folder for folder in file.parents if folder.name.startswith("models--")), None)
+
+
+def _real(path: Path) -> Path:
+    """Return the path without links. ``Path.resolve`` raises RuntimeError for links that lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _replace_with_link(link: Path, target: Path) -> None:
+    """Make ``link`` lead to ``target``, whatever file was there: what a pull verified is what its name means."""
+    fresh = link.with_name(f".{target.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        try:
+            fresh.symlink_to(os.path.relpath(target, link.parent))
+        except OSError:
+            if os.name != "nt":
+                raise
+            shutil.copyfile(target, fresh)  # Windows without the right to make links
+        fresh.replace(link)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _remove_dangling_references(repository: Path) -> None:
-    for reference in repository.glob("refs/*"):
-        if not (repository / "snapshots" / reference.read_text(encoding="ascii").strip()).is_dir():
+    """Remove references to commits that are gone. Names such as ``refs/pr/1`` lie in folders; unreadable files stay."""
+    for reference in [path for path in repository.glob("refs/**/*") if path.is_file()]:
+        commit = _commit_in(reference)
+        if commit and not _names_a_folder(repository / "snapshots", commit):
             reference.unlink(missing_ok=True)
+            _remove_empty_folders(reference.parent, repository)
+
+
+def _commit_in(reference: Path) -> str | None:
+    """Return the commit that a reference names; None if it cannot be read."""
+    try:
+        return read_small(reference, _LARGEST_REFERENCE).decode("ascii").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _names_a_folder(parent: Path, name: str) -> bool:
+    try:
+        return (parent / name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _remove_empty_folders(folder: Path, root: Path) -> None:

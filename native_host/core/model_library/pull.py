@@ -14,12 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from native_host.core import threads
+from native_host.core.disk_errors import disk_errors
 from native_host.core.model_detection import ModelDetection
-from native_host.core.model_library.download import Download, DownloadCancelled, RemoteFile
+from native_host.core.model_library.download import Download, DownloadCancelled, RemoteFile, tls_context
 from native_host.core.model_library.hub_cache import HubCache
+from native_host.core.model_library.hub_token import hub_token
 from native_host.core.reply import Reply
 from native_host.core.reporting import reported
 from native_host.protocol.errors import ErrorCode, TabAgentError
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from tabagent_model import ModelFacts
 
 LOCK_POLL_S = 0.2
+CLOSE_LIMIT_S = 0.5
+"""Time for downloads to end with the broker. One that does not is resumable all the same."""
 SPARE_BYTES = 64 << 20
 SPARE_FRACTION = 0.05
 
@@ -54,15 +60,30 @@ class Plan:
         return sum(file.size for file in self.files)
 
 
+class Received:
+    """Bytes that are there. The download's thread writes, the event loop reads; no dictionary is walked by both."""
+
+    def __init__(self) -> None:
+        self._of_files: dict[str, int] = {}
+        self.total: int | None = None
+        self.latest: tuple[str, int] | None = None
+        """The file that is being fetched, and its bytes."""
+
+    def note(self, file: str, size: int) -> None:
+        """Set the bytes of a file."""
+        self.total = (self.total or 0) + size - self._of_files.get(file, 0)
+        self._of_files[file] = size
+        self.latest = (file, size)
+
+
 @dataclass(slots=True)
 class Job:
     """A download that runs."""
 
     plan: Plan
     download: Download
-    task: asyncio.Task[Path]
-    have: dict[str, int]
-    """File → bytes of it that are there; the last one is being fetched."""
+    task: asyncio.Future[Path]
+    received: Received
     watchers: int = 0
     began: float = field(default_factory=time.monotonic)
     had: int | None = None
@@ -87,25 +108,29 @@ class Puller:
 
         Raises:
             TabAgentError: as ``ModelDetection.detect``; what keeps every engine from it; ``download_failed``,
-                ``disk_full``.
+                ``disk_full``, ``config_unwritable``.
         """
-        token = await asyncio.to_thread(_token)
-        facts = await self._detection.detect(reference, auth_token=token, allow_pickle=allow_pickle)
+        await threads.QUICK.run(tls_context)  # not on the event loop, where a download is made
+        facts = await self._detection.detect(reference, allow_pickle=allow_pickle)
         if facts["path"] is not None:
             return facts, Path(facts["path"])  # on this machine already, and used in place
+        token = await threads.DETECTION.run(hub_token)
         plan = _plan(facts, self._detection.endpoint, allow_pickle=allow_pickle)
         key = (plan.repository, plan.commit, plan.entry)
         while (job := self._jobs.get(key)) is not None and job.download.is_cancelled():
             await asyncio.wait([job.task])  # everybody has left it; what it has is continued
             self._forget(key, job)
-        return facts, await self._watch(job or self._start(key, plan, token), reply)
+        if job is None:
+            job = self._start(key, plan, token)
+        return facts, await self._watch(job, reply)
 
     async def close(self) -> None:
         """Stop every download; what is there of it stays."""
         jobs = list(self._jobs.values())
         for job in jobs:
             job.download.cancel()
-        await asyncio.gather(*(job.task for job in jobs), return_exceptions=True)
+        if jobs:
+            await asyncio.wait([job.task for job in jobs], timeout=CLOSE_LIMIT_S)
 
     def _forget(self, key: tuple[str, str, str], job: Job) -> None:
         if self._jobs.get(key) is job:
@@ -114,10 +139,10 @@ class Puller:
             job.task.exception()  # looked at, also where nobody watches any more
 
     def _start(self, key: tuple[str, str, str], plan: Plan, token: str | None) -> Job:
-        have: dict[str, int] = {}
-        download = Download(token, have.__setitem__)
-        task = asyncio.create_task(asyncio.to_thread(self._fetch_all, plan, download), name=f"pull {plan.repository}")
-        job = self._jobs[key] = Job(plan, download, task, have)
+        received = Received()
+        download = Download(token, received.note)
+        task = threads.DOWNLOADS.submit(self._fetch_all, plan, download)
+        job = self._jobs[key] = Job(plan, download, task, received)
         task.add_done_callback(lambda _: self._forget(key, job))
         return job
 
@@ -134,21 +159,31 @@ class Puller:
 
     def _fetch_all(self, plan: Plan, download: Download) -> Path:
         """In a thread: every blob, then one look, then the links."""
+        if download.is_cancelled():
+            raise DownloadCancelled
         cache = self._cache()
-        _check_space(plan, cache)
-        try:
-            for file in plan.files:
-                self._fetch(plan, file, cache, download)
-        finally:
-            download.close()
-        with cache.staged(plan.repository, plan.blobs) as folder:
-            self._detection.look_at(str(folder / plan.entry), allow_pickle=plan.allow_pickle)
-        path = cache.publish(plan.repository, plan.commit, plan.blobs, plan.entry)
-        cache.refer(plan.repository, plan.revision, plan.commit)
-        return path
+        with disk_errors(cache.repository(plan.repository)):
+            _check_space(plan, cache)
+            try:
+                for file in plan.files:
+                    self._fetch(plan, file, cache, download)
+            finally:
+                download.close()
+            if cache.is_published(plan.repository, plan.commit, plan.blobs):
+                path = cache.snapshot(plan.repository, plan.commit) / plan.entry
+                self._detection.look_at(str(path), allow_pickle=plan.allow_pickle)
+            else:
+                with cache.staged(plan.repository, plan.blobs) as folder:
+                    self._detection.look_at(str(folder / plan.entry), allow_pickle=plan.allow_pickle)
+                path = cache.publish(plan.repository, plan.commit, plan.blobs, plan.entry)
+            cache.refer(plan.repository, plan.revision, plan.commit)
+            return path
 
     def _fetch(self, plan: Plan, file: RemoteFile, cache: HubCache, download: Download) -> None:
         blob = cache.blob(plan.repository, file.etag)
+        if download.has(file, blob):  # it is never written again, so no lock is needed, and the cache may be read-only
+            download.note(file)
+            return
         lock = FileLock(cache.lock(plan.repository, file.etag))
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -156,7 +191,7 @@ class Puller:
         except Timeout:
             raise DownloadCancelled from None
         try:
-            if not blob.exists():
+            if not download.has(file, blob):
                 download.fetch(file, blob)
             download.note(file)
         finally:
@@ -178,7 +213,7 @@ def _plan(facts: ModelFacts, endpoint: str, *, allow_pickle: bool) -> Plan:
             raise TabAgentError(
                 ErrorCode.DOWNLOAD_FAILED, f"The hub announces no hash of {file['path']}.", reason="no hash"
             )
-        url = f"{endpoint}/{name}/resolve/{commit}/{file['path']}"
+        url = f"{endpoint}/{name}/resolve/{commit}/{quote(file['path'])}"
         files.append(RemoteFile(url, file["path"], size, file["sha256"], file["git_sha1"]))
     return Plan(name, facts["revision"] or commit, commit, facts["files"][0]["path"], tuple(files), allow_pickle)
 
@@ -201,25 +236,19 @@ def _check_space(plan: Plan, cache: HubCache) -> None:
 
 
 async def _report(job: Job, reply: Reply) -> None:
-    have = sum(job.have.values())
-    if job.had is None and job.have:
+    have, latest = job.received.total, job.received.latest
+    if job.had is None:
         job.had = have
-    rate = (have - (job.had or 0)) / max(time.monotonic() - job.began, 1e-3)
-    file = next((file for file in job.plan.files if file.name == next(reversed(job.have), None)), None)
+    rate = ((have or 0) - (job.had or 0)) / max(time.monotonic() - job.began, 1e-3)
+    file, file_done = latest or (None, None)
     await reply.progress(
         "downloading",
-        have,
+        have or 0,
         job.plan.size_bytes,
         "bytes",
         bytes_per_second=rate,
-        seconds_left=(job.plan.size_bytes - have) / rate if rate > 0 else None,
-        file=file.name if file else None,
-        file_done=job.have.get(file.name, 0) if file else None,
-        file_total=file.size if file else None,
+        seconds_left=(job.plan.size_bytes - (have or 0)) / rate if rate > 0 else None,
+        file=file,
+        file_done=file_done,
+        file_total=next((it.size for it in job.plan.files if it.name == file), None),
     )
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token  # noqa: PLC0415  # a third of a second that most requests do without
-
-    return get_token()

@@ -23,6 +23,7 @@ class RemoteModel:
     is_ours = False
     files = ()
     size_bytes = 0
+    modified_at = None
     """Of this machine's memory and disk."""
 
     @property

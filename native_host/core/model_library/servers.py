@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from backends.contract import Catalogue, EngineDescriptor, EngineError, ServedModel, Server
@@ -34,6 +35,10 @@ PULL_STALL_S = 600.0
 STALL_FRACTION = 0.9
 """Of the time after which the broker gives up on a worker: the engine says first which server it was."""
 MAX_NAME = 4000
+MAX_MODELS = 2000
+"""Of one server; a listing has to stay small enough to be sent."""
+MAX_COUNT = 2**53
+MAX_LABEL = 200
 
 
 class ModelServer:
@@ -92,7 +97,7 @@ class ModelServer:
             TabAgentError: it cannot, or it failed.
         """
         try:
-            catalogue.pull(model_id, progress)
+            catalogue.pull(model_id, lambda done, total: progress(_count(done) or 0, _count(total) or 0))
         except EngineError as error:
             raise as_tabagent_error(error) from error
         self._said = (float("-inf"), [])
@@ -113,7 +118,8 @@ class ModelServer:
     def _listing(self, address: Server) -> list[ServedModel] | EngineError:
         try:
             with closing(self._open(address)) as catalogue:
-                return [it for it in catalogue.models() if _is_sendable(it.id)]
+                models = catalogue.models()
+            return [_checked(model) for model in islice((it for it in models if _is_sendable(it.id)), MAX_MODELS)]
         except EngineError as error:
             return error
         except Exception as error:  # one catalogue's defect is not the others'
@@ -191,5 +197,27 @@ def as_tabagent_error(error: EngineError) -> TabAgentError:
     return TabAgentError(ErrorCode(error.code), error.message, **details)
 
 
-def _is_sendable(model_id: str) -> bool:
-    return 0 < len(model_id) <= MAX_NAME and strict_json.clean(model_id) == model_id
+def _is_sendable(model_id: Any) -> bool:
+    return isinstance(model_id, str) and 0 < len(model_id) <= MAX_NAME and strict_json.clean(model_id) == model_id
+
+
+def _checked(model: ServedModel) -> ServedModel:
+    """Drop what a catalogue, a third party's too, says in a form that cannot be sent on."""
+    return ServedModel(
+        model.id,
+        task=_label(model.task),
+        architecture=_label(model.architecture),
+        quantisation=_label(model.quantisation),
+        context_length=_count(model.context_length),
+        size_bytes=_count(model.size_bytes),
+    )
+
+
+def _label(value: object) -> str | None:
+    return strict_json.clean(value[:MAX_LABEL]) if isinstance(value, str) else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""Networks: addresses, public or private, and the connections of a client."""
