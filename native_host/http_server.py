@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvicorn
 
+from native_host.core_dumps import disable_core_dumps
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_client import BrokerClient
 from native_host.transports.broker_link import UnsafeLocation
@@ -44,6 +45,7 @@ class CannotServe(Exception):
 
 def main() -> None:
     """Entry point of ``python -m native_host.http_server``."""
+    disable_core_dumps()
     try:
         serve(load_settings())
     except SettingsError as error:

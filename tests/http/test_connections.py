@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from native_host.transports.http import guard as http_guard
 from native_host.transports.http import server as http_server
 from native_host.transports.http.own import PREFIX
 from tabagent_harness.http_process import HttpProcess
@@ -147,5 +148,39 @@ def test_requests_one_after_another_without_waiting_are_answered() -> None:
             while piece := connection.recv(65536):
                 answers += piece
         assert answers.count(b" 200 OK") == it.ran == 4
+    finally:
+        it.close()
+
+
+def test_s13_silent_connections_without_a_token_keep_no_one_from_being_answered() -> None:
+    it = Guarded()
+    silent: list[socket.socket] = []
+    try:
+        for number in range(300):
+            connection = socket.create_connection(("127.0.0.1", it.port), timeout=20)
+            silent.append(connection)
+            if number % 2:
+                connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost:")  # a head that is never complete
+        begun = time.monotonic()
+        status, _ = it.ask(it.request())
+        assert (status, it.ran) == (200, 1)
+        assert time.monotonic() - begun < 2
+        assert it.connections <= http_server.MAX_CONNECTIONS + 1
+    finally:
+        for connection in silent:
+            connection.close()
+        it.close()
+
+
+def test_s13_authorised_requests_beyond_the_limit_are_refused_in_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_guard, "MAX_AUTHORISED", 1)
+    it = Guarded()
+    try:
+        with socket.create_connection(("127.0.0.1", it.port), timeout=20) as connection:
+            connection.sendall(it.request({"Content-Length": "5"})[:-2])
+            eventually(lambda: it.asked == 1)
+            status, answer = it.ask(it.request())
+        assert (status, "retry-after: 2" in answer.lower()) == (429, True)
+        eventually(lambda: it.ask(it.request())[0] == 200)
     finally:
         it.close()

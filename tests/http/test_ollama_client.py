@@ -175,8 +175,8 @@ def test_errors(client: ollama.Client, real: HttpProcess) -> None:
     with pytest.raises(ollama.ResponseError) as unknown:
         list(client.chat("nothing", CAPITAL, stream=True))
     assert unknown.value.status_code == 404
-    for asked in ("chat", "show", "generate"):
-        answer = real.post(f"/api/{asked}", model="nothing", messages=CAPITAL, prompt="x")
+    for asked, fields in (("chat", {"messages": CAPITAL}), ("show", {}), ("generate", {"prompt": "x"})):
+        answer = real.post(f"/api/{asked}", model="nothing", **fields)
         assert answer.status_code == 404
         assert answer.json()["error"].startswith("There is no model 'nothing'.")
         assert "path" not in answer.text

@@ -84,3 +84,25 @@ def test_who_leaves_stops_the_download_and_the_next_one_goes_on(http: HttpProces
     asked = [headers for path, headers in hub.requests if path.endswith(f"/{FILE}")]
     assert len(asked) == 2
     assert asked[1]["range"] != "bytes=0-", "it went on where it was"
+
+
+@pytest.mark.parametrize("has_access", [False, True])
+def test_h2_a_gated_repository(install: Callable[..., Installation], hub: FakeHub, has_access: bool) -> None:
+    """With a token, every route asks the hub for the file."""
+    hub.repositories[REPO].metadata = {"gated": "auto"}
+    installation = install(hub_endpoint=hub.url)
+    installation.environ["HF_TOKEN"] = "hf_secret"
+    with HttpProcess(installation) as http:
+        assert http.post("/api/show", model=REPO).status_code == 200
+        assert http.post(f"{PREFIX}/detect_model", model=REPO).json()["obstacles"] == []
+        for asked, (route, stream) in enumerate(
+            [("/api/pull", False), ("/api/pull", True), (f"{PREFIX}/pull_model", False)]
+        ):
+            hub.faults[FILE] = Fault(statuses=[] if has_access else [403])
+            answer = http.post(route, model=REPO, stream=stream)
+            assert hub.downloads(FILE) == asked + 1
+            if has_access:
+                assert "success" in answer.text or answer.json()["repo"] == REPO
+                http.client.request("DELETE", "/api/delete", json={"model": f"{REPO}:Q4_0"}).raise_for_status()
+            else:
+                assert '"gated"' in answer.text

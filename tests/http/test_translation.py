@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from backends.contract import Conversation
+from backends.http.openai import _conversation as openai_body
+from backends.ollama.messages import conversation_body as ollama_body
 from native_host.protocol.errors import TabAgentError
 from native_host.protocol.messages.validation import parse_request
 from native_host.transports.http.anthropic import messages as anthropic_messages
@@ -15,8 +18,8 @@ from native_host.transports.http.anthropic import shapes as anthropic_shapes
 from native_host.transports.http.anthropic import translate as anthropic
 from native_host.transports.http.failures import Failure
 from native_host.transports.http.ollama import answers as ollama_answers
-from native_host.transports.http.ollama import models as ollama_models
 from native_host.transports.http.ollama import shapes as ollama_shapes
+from native_host.transports.http.ollama import shown
 from native_host.transports.http.ollama import translate as ollama
 from native_host.transports.http.openai import chat
 from native_host.transports.http.openai.chat_shapes import ChatCompletionBody
@@ -67,7 +70,7 @@ def test_pictures_and_calls_come_in_alike() -> None:
     """Every dialect's own way to say: a picture, a call, its result."""
     turns: Any = [
         {"role": "user", "content": SEEN},
-        {"role": "assistant", "tool_calls": [CALL]},
+        {"role": "assistant", "tool_calls": [CALL], "reasoning_content": "Hm."},
         {"role": "tool", "tool_call_id": "call_1", "content": "blue"},
     ]
     [openai] = chat.requests_of(ChatCompletionBody(model="m", messages=turns))
@@ -83,6 +86,7 @@ def test_pictures_and_calls_come_in_alike() -> None:
                             {"type": "input_text", "text": "What is it?"},
                         ],
                     },
+                    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
                     {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"at": "sky"}'},
                     {"type": "function_call_output", "call_id": "call_1", "output": "blue"},
                 ],
@@ -101,7 +105,7 @@ def test_pictures_and_calls_come_in_alike() -> None:
     function = {"name": "look", "arguments": {"at": "sky"}}
     said = [
         {"role": "user", "content": "What is it?", "images": [PNG]},
-        {"role": "assistant", "content": "", "tool_calls": [{"id": "call_1", "function": function}]},
+        {"role": "assistant", "content": "", "thinking": "Hm.", "tool_calls": [{"id": "call_1", "function": function}]},
         {"role": "tool", "tool_name": "look", "content": "blue"},
     ]
     old = ollama.chat_of(ollama_shapes.ChatBody.model_validate({"model": "m", "messages": said}))
@@ -172,8 +176,8 @@ def test_a_schema_beside_json_object_is_kept_to() -> None:
     ("more", "path", "what"),
     [
         ({"tool_choice": "required"}, "tool_choice", "there are no tools"),
-        ({"tool_choice": NAMED}, "tool_choice", "names none of the tools"),
-        ({"tools": [LOOK], "tool_choice": NAMED}, "tool_choice", "names none of the tools"),
+        ({"tool_choice": NAMED}, "tool_choice", "is not among the tools"),
+        ({"tools": [LOOK], "tool_choice": NAMED}, "tool_choice", "is not among the tools"),
         ({"tools": [LOOK, LOOK]}, "tools", "names of their own"),
     ],
 )
@@ -275,7 +279,7 @@ def test_what_ollamas_clients_are_told_of_a_model(
 ) -> None:
     engines: Any = [{"name": "one", "capabilities": ["seed", "tools"]}, {"name": "other", "capabilities": ["seed"]}]
     place = {"Python": {"engine": engine, "reason": "", "obstacles": []}} if engine else None
-    assert ollama_models._capabilities({"task": task, "chat_template": template, "backend": place}, engines) == able
+    assert shown._capabilities({"task": task, "chat_template": template, "backend": place}, engines) == able
 
 
 def test_ollamas_numbers_below_zero() -> None:
@@ -312,3 +316,85 @@ def test_durations(told: Any, meant: float | None) -> None:
 def test_what_is_no_duration(told: str) -> None:
     with pytest.raises(Failure, match="duration"):
         seconds(told)
+
+
+THOUGHT = "Look it up."
+USED: Any = {"type": "tool_use", "id": "call_1", "name": "look", "input": {"at": "sky"}}
+OUT: Any = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"at": "sky"}'}
+RETURNED: dict[str, dict[str, Any]] = {
+    "chat": {"messages": [{"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning_content": THOUGHT}]},
+    "chat of vLLM": {"messages": [{"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning": THOUGHT}]},
+    "responses": {
+        "input": [
+            {"type": "reasoning", "id": "r", "summary": [], "content": [{"type": "reasoning_text", "text": THOUGHT}]},
+            OUT,
+        ]
+    },
+    "responses with a summary": {
+        "input": [{"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": THOUGHT}]}, OUT]
+    },
+    "anthropic": {
+        "messages": [
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": THOUGHT, "signature": ""}, USED]}
+        ]
+    },
+    "ollama": {
+        "messages": [
+            {
+                "role": "assistant",
+                "thinking": THOUGHT,
+                "tool_calls": [{"id": "call_1", "function": {"name": "look", "arguments": {"at": "sky"}}}],
+            },
+        ]
+    },
+}
+
+
+def _request_of(dialect: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """What the protocol is asked for these fields of a dialect."""
+    fields = {"model": "m", **fields}
+    if dialect.startswith("chat"):
+        return chat.requests_of(ChatCompletionBody.model_validate(fields))[0]
+    if dialect.startswith("responses"):
+        return request_of(ResponseBody.model_validate(fields))
+    if dialect == "ollama":
+        return ollama.chat_of(ollama_shapes.ChatBody.model_validate(fields))
+    return of_anthropic(*fields["messages"])
+
+
+@pytest.mark.parametrize("dialect", RETURNED)
+def test_h12_thoughts_that_a_client_hands_back_reach_the_protocol(dialect: str) -> None:
+    (message,) = asked(_request_of(dialect, RETURNED[dialect]))
+    assert message["reasoning_content"] == THOUGHT
+    assert message["tool_calls"] == [CALL]
+
+
+def test_h12_thoughts_reach_servers_under_their_names() -> None:
+    message: Any = {"role": "assistant", "content": "Blue.", "reasoning_content": THOUGHT}
+    assert ollama_body(Conversation([message]))["messages"] == [
+        {"role": "assistant", "content": "Blue.", "thinking": THOUGHT}
+    ]
+    assert openai_body(Conversation([message]))["messages"] == [message]
+
+
+def test_h12_only_an_assistant_has_thoughts() -> None:
+    with pytest.raises(TabAgentError, match="reasoning_content belongs to the role assistant"):
+        asked({"model": "m", "messages": [{"role": "user", "content": "x", "reasoning_content": "y"}]})
+    told = {"messages": [{"role": "user", "content": "x", "reasoning_content": "y"}]}
+    assert asked(_request_of("chat", told)) == [{"role": "user", "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("written", "members"),
+    [
+        ("", {}),
+        ('{"at": "sk', {"at": "sk"}),
+        ('{"at": "sky", "n', {"at": "sky"}),
+        ('{"a": [1, {"b": 2', {"a": [1, {"b": 2}]}),
+    ],
+)
+def test_p1_arguments_so_far_are_an_object(written: str, members: dict[str, Any]) -> None:
+    call = {**CALL, "function": {"name": "look", "arguments": written}}
+    assert ollama.call_of(call)["function"]["arguments"] == members
+    [block] = anthropic.blocks_of({**RESULT, "text": "", "reasoning": "", "tool_calls": [call]})
+    assert block["input"] == members

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import extensions
-from native_host.settings import Settings
+from native_host.settings import Settings, absolute_path
 
 TOKEN_FILE = "http-token"  # noqa: S105  # a file's name
 MIN_TOKEN_CHARACTERS = 16
@@ -83,7 +83,7 @@ def is_loopback(host: str) -> bool:
 
 def token_path(settings: Settings) -> Path:
     """Where the token lies, or will."""
-    return Path(settings.http_token_file or settings.config_dir / TOKEN_FILE).expanduser()
+    return absolute_path(settings.http_token_file) if settings.http_token_file else settings.config_dir / TOKEN_FILE
 
 
 def read_token(settings: Settings) -> str:
@@ -124,9 +124,11 @@ def _make_token(path: Path) -> None:
             file.write(secrets.token_urlsafe(32) + "\n")
         with suppress(FileExistsError):
             path.hardlink_to(made)
-        made.unlink()
     except OSError as error:
         raise AccessError(f"the token's file {path} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            made.unlink()
 
 
 def _as_host(address: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import PurePath
 from typing import Any
 
 from native_host.protocol.errors import RETRYABLE, ErrorCode, RemoteProtocolError, TabAgentError
@@ -41,6 +42,7 @@ _STATUS: dict[ErrorCode, int] = {
     ErrorCode.GENERATION_FAILED: 500,
     ErrorCode.ENGINE_CRASHED: 500,
     ErrorCode.INTERNAL_ERROR: 500,
+    ErrorCode.CONFIG_UNWRITABLE: 500,
 }
 """Of all others: 400, the request or the model it names is at fault."""
 
@@ -78,7 +80,8 @@ class Failure(Exception):
     @classmethod
     def of(cls, error: TabAgentError | RemoteProtocolError) -> Failure:
         """What the broker or the protocol reported, over HTTP."""
-        status = _STATUS.get(error.code, 400)
+        is_callers = error.code is ErrorCode.LOAD_FAILED and not {"path", "device"}.isdisjoint(error.details)
+        status = 400 if is_callers else _STATUS.get(error.code, 400)  # the model's file, or the device asked for
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else {}
         retryable = error.code in RETRYABLE
         return cls(status, error.code.value, error.message, details=error.details, retryable=retryable, headers=headers)
@@ -115,5 +118,7 @@ def _openai_error(failure: Failure) -> dict[str, Any]:
         failure.code, failure.code
     )
     path = failure.details.get("path")
-    param = path.removeprefix("options.") if isinstance(path, str) else None
+    param = None
+    if isinstance(path, str) and not PurePath(path).is_absolute():  # a field, not a model's file
+        param = path.removeprefix("options.")
     return {"message": failure.message, "type": kind, "param": param, "code": code, "details": failure.details}

@@ -16,8 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from native_host.transports.http.access import Access
 from native_host.transports.http.admission import Admission, Headers
 from native_host.transports.http.failures import Failure, body, defect
+from native_host.transports.http.slots import busy
 
 BODY_LIMIT_S = 30.0
+MAX_AUTHORISED = 256
+"""Requests with a valid head that are read or answered at the same time."""
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Guard:
         self._admission = Admission(access)
         self._max_body = max_body
         self._body_limit_s = body_limit_s
+        self._authorised = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -54,11 +58,21 @@ class Guard:
             answer.headers["Connection"] = "close"
         try:
             self._admission.check(scope["method"], scope["path"], headers, answer.headers)
+            await self._admitted(scope, headers, receive, answer)
+        except Failure as failure:
+            await answer.fail(failure, scope["path"])
+
+    async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, answer: _Answer) -> None:
+        """Read and answer a request whose head is valid."""
+        if self._authorised >= MAX_AUTHORISED:
+            raise busy(f"{MAX_AUTHORISED} requests are open.", MAX_AUTHORISED)
+        self._authorised += 1
+        try:
             content = await self._body(scope["method"], headers, receive)
             answer.headers.pop("Connection", None)
             await self._serve(scope, content, receive, answer)
-        except Failure as failure:
-            await answer.fail(failure, scope["path"])
+        finally:
+            self._authorised -= 1
 
     async def _body(self, method: str, headers: Headers, receive: Receive) -> bytes:
         announced = headers.one("content-length")

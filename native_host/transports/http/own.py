@@ -10,19 +10,32 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, create_model, model_validator
 
 from native_host.protocol.errors import TabAgentError
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.requests import REQUESTS, RequestBase
+from native_host.protocol.messages.requests import REQUESTS, GenerateOptions, RequestBase
 from native_host.protocol.messages.results import RESULTS
-from native_host.transports.http.service import Service
+from native_host.transports.http.fields import translated
+from native_host.transports.http.service import ANSWERS, Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
 
 PREFIX = "/tabagent/v1"
 NOT_OVER_HTTP = {"cancel": "a client stops its request by closing the connection, and can reach no other's"}
 """Actions without a route, and why."""
+
+
+class AnswerBody(Message):
+    """Body of an action that writes an answer; other servers' fields are obeyed or refused, see ``fields``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_known_fields(cls, given: Any) -> Any:
+        body = translated(given, {*cls.model_fields, "id", "action"})
+        if isinstance(body, dict) and isinstance(body.get("options"), dict):
+            body["options"] = translated(body["options"], GenerateOptions.model_fields)
+        return body
 
 
 def routes(service: Service) -> APIRouter:
@@ -36,7 +49,7 @@ def routes(service: Service) -> APIRouter:
             "responses": {200: {"model": RESULTS[action]}},
             "summary": (request.__doc__ or "").strip().splitlines()[0],
         }
-        body = _body(request)
+        body = _body(action, request)
         router.add_api_route(f"/{action}", _post(service, action, body), methods=["POST"], operation_id=action, **shape)
         if not any(field.is_required() for field in body.model_fields.values()):
             name = f"get_{action}"
@@ -44,11 +57,12 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
-def _body(request: type[RequestBase]) -> type[BaseModel]:
+def _body(action: str, request: type[RequestBase]) -> type[BaseModel]:
     fields: dict[str, Any] = {
         name: (field.annotation, field) for name, field in request.model_fields.items() if name not in ("id", "action")
     }
-    return create_model(request.__name__.replace("Request", "Body"), __base__=Message, stream=(bool, False), **fields)
+    base = AnswerBody if action in ANSWERS else Message
+    return create_model(request.__name__.replace("Request", "Body"), __base__=base, stream=(bool, False), **fields)
 
 
 def _post(service: Service, action: str, shape: type[BaseModel]) -> Callable[..., Coroutine[Any, Any, Response]]:

@@ -9,12 +9,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from native_host.protocol.limits import MAX_TOKENS
 from native_host.protocol.messages.base import Message
-from native_host.transports.http.failures import Failure
+from native_host.protocol.messages.requests import MAX_LOGPROBS, Grammar, ResponseFormat
+from native_host.transports.http.fields import bad_param, translated
+
+__all__ = ["DialectBody", "Sampling", "bad_param", "options_of", "refuse", "seconds", "seed_of", "stops"]
 
 MAX_SEED = 2**32 - 1
+NO_LIMIT = -1
+"""As ``max_tokens``: the context alone ends an answer. LM Studio and llama.cpp's clients send it by default."""
 MAX_DURATION_CHARACTERS = 64
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _PART = re.compile(rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h)")
@@ -22,7 +28,16 @@ _DURATION = re.compile(rf"([+-]?)(?:({_NUMBER})|((?:{_PART.pattern})+))", re.ASC
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Sampling(Message):
+class DialectBody(Message):
+    """Body of a request; fields of other servers are obeyed or refused, see ``fields``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_known_fields(cls, given: Any) -> Any:
+        return translated(given, cls.model_fields)
+
+
+class Sampling(DialectBody):
     """Fields that have the same name everywhere."""
 
     temperature: float | None = None
@@ -37,11 +52,25 @@ class Sampling(Message):
         description="How long the model stays loaded: seconds, or `10m`, `1h30m`; 0: not at all; -1: for ever.",
     )
     context_length: int | None = Field(default=None, description="Tokens, where this request loads the model.")
+    response_format: ResponseFormat | None = None
+    grammar: Grammar | None = None
 
 
 def options_of(body: Sampling, **more: Any) -> dict[str, Any]:
-    """The protocol's ``options``; what is None is left to its default."""
+    """Return the protocol's ``options``; what is None is left to its default.
+
+    A ``max_tokens`` of -1 asks for no limit but the context; it and a larger number than the protocol takes become the
+    largest that it takes.
+    """
+    if more.get("max_tokens") is not None:
+        most = MAX_LOGPROBS // (max(0, more.get("top_logprobs") or 0) + 1) if more.get("logprobs") else MAX_TOKENS
+        more["max_tokens"] = _limit(more["max_tokens"], most)
+    form = body.response_format and body.response_format.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if form and more.get("response_format"):
+        raise bad_param("response_format", "contradicts another field: both are the form of the answer")
+    more["response_format"] = more.get("response_format") or form
     options = {
+        "grammar": body.grammar and body.grammar.model_dump(),
         "temperature": body.temperature,
         "top_p": body.top_p,
         "top_k": body.top_k,
@@ -53,6 +82,10 @@ def options_of(body: Sampling, **more: Any) -> dict[str, Any]:
         **more,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _limit(max_tokens: int, most: int) -> int:
+    return most if max_tokens == NO_LIMIT else min(max_tokens, most)
 
 
 def seconds(keep_alive: float | str | None) -> float | None:
@@ -92,8 +125,3 @@ def refuse(body: Message, *names: str) -> None:
     for name in names:
         if getattr(body, name):
             raise bad_param(name, "is not supported here; leave it out")
-
-
-def bad_param(path: str, reason: str) -> Failure:
-    """A field that is wrong."""
-    return Failure(400, "bad_param", f"{path}: {reason}.", details={"path": path})

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_LIMIT_S = 10.0
 MAX_HEAD_BYTES = 32 * 1024
 MAX_CONNECTIONS = 256
+"""Connections that are kept beside those whose request is being answered."""
 SHUTDOWN_S = 1
 SEND_STALL_S = 120.0
 
@@ -60,7 +61,6 @@ def server(app: Any, *, log_level: str = "warning") -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
@@ -72,10 +72,14 @@ class TimedProtocol(H11Protocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
+    active_at = 0.0
+    """When the connection was made, or its last head was complete, in the event loop's time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """asyncio: a client is there; its first head is due."""
         super().connection_made(transport)
+        self.active_at = self.loop.time()
+        self._close_longest_waiting()
         transport.set_write_buffer_limits(high=0)  # whatever is unread is watched, also when the answer is whole
         self._watch_head()
 
@@ -128,8 +132,24 @@ class TimedProtocol(H11Protocol):
             self._stall_timer.cancel()
             self._stall_timer = None
 
+    def _close_longest_waiting(self) -> None:
+        """Close the connection that has waited longest for a head, if too many wait.
+
+        Clients without a token can only wait: they cannot keep others from being answered.
+        """
+        protocols = [connection for connection in self.connections if isinstance(connection, TimedProtocol)]
+        waiting = [connection for connection in protocols if connection.is_waiting]
+        if len(waiting) > MAX_CONNECTIONS:
+            min(waiting, key=lambda connection: connection.active_at).transport.abort()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True until the head of the connection's next request is complete."""
+        return self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+
     def _watch_head(self) -> None:
         if self.conn.their_state is not h11.IDLE:
+            self.active_at = self.loop.time()
             self._stop_watching()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_LIMIT_S, self.transport.abort)

@@ -8,11 +8,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from typing import Any, Protocol
 
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.transports.http.prompt_only import is_prompt_only, with_one_token, without_answer
 from native_host.transports.http.slots import Slots
 from native_host.transports.http.truncation import cut_to_fit
 
 UNLIMITED = frozenset({"hello", "status", "hardware", "list_models", "unload_model"})
 """Actions that are answered however busy it is."""
+ANSWERS = frozenset({"chat", "generate"})
+"""Actions that write an answer."""
 _NO_NAME = re.compile(r"[/\\~.]|[A-Za-z]:[\\/]|.*(?:://|\\|\x00|(?:^|/)\.\.(?:/|$))", re.DOTALL)
 
 
@@ -41,6 +44,7 @@ class Service:
         """Events up to ``done``; leaving early cancels. ``has_slot``: the caller holds one.
 
         A ``chat`` with a field ``truncate`` leaves out its oldest turns if it does not fit; see ``truncation``.
+        With ``max_tokens`` 0 the prompt is read and nothing is written; see ``prompt_only``.
 
         Raises:
             Failure: too many are being answered.
@@ -50,12 +54,17 @@ class Service:
         async with AsyncExitStack() as stack:
             if action not in UNLIMITED and not has_slot:
                 await stack.enter_async_context(self._slots.one())
-            if fields.get("truncate"):
-                wanted = {name: value for name, value in fields.items() if name != "truncate"}
-                cut = cut_to_fit(lambda chat: self._broker.request(action, **chat), wanted)
-                yield await stack.enter_async_context(aclosing(cut))
-            else:
-                yield await stack.enter_async_context(self._broker.request(action, **fields))
+            yield await stack.enter_async_context(self._events(action, fields))
+
+    def _events(self, action: str, fields: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
+        """Return the events of a request, whose fields may ask for more than the broker does."""
+        if action in ANSWERS and is_prompt_only(fields):
+            return aclosing(without_answer(self._events(action, with_one_token(fields))))
+        if fields.get("truncate"):
+            wanted = {name: value for name, value in fields.items() if name != "truncate"}
+            return aclosing(cut_to_fit(lambda chat: self._broker.request(action, **chat), wanted))
+        events: AbstractAsyncContextManager[Any] = self._broker.request(action, **fields)
+        return events
 
     async def result(self, action: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result of a request. Raises as ``request`` does."""

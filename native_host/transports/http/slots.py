@@ -9,6 +9,18 @@ from contextlib import asynccontextmanager
 from native_host.transports.http.failures import RETRY_AFTER_S, Failure
 
 
+def busy(reason: str, limit: int) -> Failure:
+    """Return the failure of a request that may be sent again soon."""
+    return Failure(
+        429,
+        "busy",
+        f"{reason} Ask again in {RETRY_AFTER_S} s.",
+        details={"limit": limit},
+        retryable=True,
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
 class Slots:
     """A limit with a queue; whoever waits leaves it when cancelled."""
 
@@ -26,14 +38,7 @@ class Slots:
             Failure: 429, as many wait as run.
         """
         if self._taken >= 2 * self._limit:
-            raise Failure(
-                429,
-                "busy",
-                f"{self._limit} requests are being answered and as many wait. Ask again in {RETRY_AFTER_S} s.",
-                details={"limit": self._limit},
-                retryable=True,
-                headers={"Retry-After": str(RETRY_AFTER_S)},
-            )
+            raise busy(f"{self._limit} requests are being answered and as many wait.", self._limit)
         self._taken += 1
         try:
             async with self._free:

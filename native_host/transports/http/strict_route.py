@@ -27,7 +27,7 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         """The body."""
         try:
-            return strict_json.loads(await self.body())
+            return strict_json.loads_request(await self.body())
         except RemoteProtocolError as error:
             raise UnreadableBody(error) from error
 

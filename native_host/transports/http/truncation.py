@@ -54,4 +54,5 @@ def _without_oldest(messages: list[Fields], overflow: dict[str, Any]) -> list[Fi
 
 
 def _size(message: Fields) -> int:
-    return len(str(message.get("content"))) + len(str(message.get("tool_calls") or "")) + 8
+    others = (message.get(name) or "" for name in ("tool_calls", "reasoning_content"))
+    return len(str(message.get("content"))) + sum(len(str(other)) for other in others) + 8

@@ -1,4 +1,4 @@
-"""``POST /v1/messages``."""
+"""``POST /v1/messages`` and ``POST /v1/messages/count_tokens``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from native_host.protocol.errors import TabAgentError
-from native_host.transports.http.anthropic.shapes import Answer, MessagesBody
+from native_host.transports.http.anthropic.shapes import Answer, CountTokensBody, MessagesBody, TokenCount
 from native_host.transports.http.anthropic.translate import blocks_of, request_of, stop_of, tool_use, usage_of
 from native_host.transports.http.failures import Failure
 from native_host.transports.http.failures import body as failure_body
+from native_host.transports.http.prompt_only import prompt_tokens
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
@@ -22,7 +23,7 @@ PATH = "/v1/messages"
 
 
 def routes(service: Service) -> APIRouter:
-    """The route."""
+    """The routes."""
     router = APIRouter(tags=["Anthropic"], route_class=StrictRoute)
 
     @router.post(PATH, response_model=None, responses={200: {"model": Answer}}, summary="Answer a conversation.")
@@ -33,6 +34,16 @@ def routes(service: Service) -> APIRouter:
         result = await service.result("chat", request)
         ended = {"content": blocks_of(result), **stop_of(result), "usage": usage_of(result)}
         return JSONResponse({**_head(result["model"]), **ended})
+
+    @router.post(
+        f"{PATH}/count_tokens",
+        response_model=None,
+        responses={200: {"model": TokenCount}},
+        summary="Count the tokens of a conversation's prompt.",
+    )
+    async def count_tokens(body: CountTokensBody) -> Response:
+        asked = MessagesBody.model_construct(**dict(body), max_tokens=0)
+        return JSONResponse({"input_tokens": await prompt_tokens(service, request_of(asked))})
 
     return router
 
@@ -50,7 +61,7 @@ async def _stream(service: Service, model: str, request: dict[str, Any]) -> Asyn
                     continue
                 if blocks is None:
                     blocks = _Blocks()
-                    yield _start(model)
+                    yield _start(model, _prompt_tokens(event))
                 for piece in blocks.add(event) if event["event"] == "token" else blocks.end(event["result"]):
                     yield piece
     except TabAgentError as error:
@@ -59,10 +70,18 @@ async def _stream(service: Service, model: str, request: dict[str, Any]) -> Asyn
         yield sse(failure_body(Failure.of(error), PATH), "error")
 
 
-def _start(model: str) -> bytes:
-    """The first event. How long the prompt is shows only at the end, so its count comes with the last but one."""
+def _start(model: str, prompt_tokens: int) -> bytes:
+    """Return the first event. How many tokens were in the cache shows only at the end: all count as input here."""
     empty: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None}
-    return _event("message_start", message={**_head(model), **empty, "usage": {"input_tokens": 0, "output_tokens": 0}})
+    usage = {"input_tokens": prompt_tokens, "output_tokens": 0}
+    return _event("message_start", message={**_head(model), **empty, "usage": usage})
+
+
+def _prompt_tokens(event: dict[str, Any]) -> int:
+    """Return the tokens of the prompt as an answer's first event has them; 0 where its engine does not count them."""
+    if event["event"] == "done":
+        return int(event["result"]["usage"]["prompt_tokens"])
+    return int(event.get("prompt_tokens") or 0)
 
 
 class _Blocks:

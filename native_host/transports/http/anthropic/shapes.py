@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.chat import FunctionName
+from native_host.protocol.messages.chat import FunctionName, ReasoningEffort
 from native_host.transports.http.sampling import Sampling
+from native_host.transports.http.thinking import Thinking
 
 
 class TextBlock(Message):
@@ -41,12 +42,12 @@ class ImageBlock(Message):
 
 
 class ToolUseBlock(Message):
-    """A call that the model made."""
+    """A call that the model made. ``input`` is text if ``max_tokens`` cut it."""
 
     type: Literal["tool_use"]
     id: str
     name: str
-    input: dict[str, JsonValue]
+    input: dict[str, JsonValue] | str
 
 
 class ToolResultBlock(Message):
@@ -59,9 +60,10 @@ class ToolResultBlock(Message):
 
 
 class ThinkingBlock(Message):
-    """What the model thought; it is not shown to it again."""
+    """What the model thought. The text of a redacted one is not known."""
 
     type: Literal["thinking", "redacted_thinking"]
+    thinking: str = ""
 
 
 Block = Annotated[TextBlock | ImageBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock, Field(discriminator="type")]
@@ -91,17 +93,19 @@ class Tool(Message):
 
 
 class Choice(Message):
-    """Whether one is called."""
+    """Tools that are called. OpenAI's ``required`` and ``allowed_tools`` mean the same as there."""
 
-    type: Literal["auto", "any", "tool", "none"]
-    name: str | None = None
+    type: Literal["auto", "any", "tool", "none", "required", "allowed_tools"]
+    name: FunctionName | None = None
     disable_parallel_tool_use: bool | None = None
+    allowed_tools: JsonValue = None
+    mode: JsonValue = None
+    tools: JsonValue = None
 
-
-class Thinking(Message):
-    """Whether the model thinks first: not where the type is ``disabled``."""
-
-    type: str
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_type_alone(cls, choice: Any) -> Any:
+        return {"type": choice} if isinstance(choice, str) else choice
 
 
 class OutputFormat(Message):
@@ -115,13 +119,13 @@ class OutputConfig(Message):
     """Of the answer."""
 
     format: OutputFormat | None = None
+    effort: ReasoningEffort | None = None
 
 
-class MessagesBody(Sampling):
-    """A conversation to answer."""
+class CountTokensBody(Sampling):
+    """A conversation whose prompt is counted."""
 
     model: str
-    max_tokens: int
     messages: Annotated[list[Annotated[Turn | SystemTurn, Field(discriminator="role")]], Field(min_length=1)]
     system: str | list[TextBlock] | None = None
     stop_sequences: list[str] | None = None
@@ -131,6 +135,18 @@ class MessagesBody(Sampling):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: OutputFormat | None = None
+
+
+class MessagesBody(CountTokensBody):
+    """A conversation to answer."""
+
+    max_tokens: int
+
+
+class TokenCount(Message):
+    """How many tokens the prompt has."""
+
+    input_tokens: int
 
 
 class Answer(Message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from native_host.transports.http.anthropic.shapes import (
@@ -11,14 +10,16 @@ from native_host.transports.http.anthropic.shapes import (
     MessagesBody,
     SystemTurn,
     TextBlock,
+    ThinkingBlock,
     ToolResultBlock,
     ToolUseBlock,
     Turn,
 )
+from native_host.transports.http.arguments import arguments_of, text_of
 from native_host.transports.http.sampling import bad_param, options_of, stops
+from native_host.transports.http.thinking import options_of_thoughts
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
-_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def request_of(body: MessagesBody) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def request_of(body: MessagesBody) -> dict[str, Any]:
         "model": body.model,
         "messages": messages_of(body),
         "engine": body.engine,
-        "thinking": None if body.thinking is None else body.thinking.type != "disabled",
+        **options_of_thoughts(thinking=body.thinking, effort=body.output_config.effort if body.output_config else None),
         "options": options_of(
             body, max_tokens=body.max_tokens, stop=stops(body.stop_sequences), response_format=schema
         ),
@@ -63,15 +64,6 @@ def blocks_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 def tool_use(call: dict[str, Any]) -> dict[str, Any]:
     """A call's block, before its arguments."""
     return {"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": {}}
-
-
-def arguments_of(call: dict[str, Any]) -> dict[str, Any]:
-    """A call's arguments as an object."""
-    try:
-        arguments = json.loads(call["function"]["arguments"])
-    except ValueError:  # an engine that does not see to it
-        return {}
-    return arguments if isinstance(arguments, dict) else {}
 
 
 def stop_of(result: dict[str, Any]) -> dict[str, Any]:
@@ -110,10 +102,15 @@ def _of_turn(turn: Turn) -> list[dict[str, Any]]:
     message: dict[str, Any] = {"role": turn.role}
     if parts := _parts(turn.content):
         message["content"] = parts
+    thoughts = [block.thinking for block in turn.content if isinstance(block, ThinkingBlock) and block.thinking]
+    if thoughts and turn.role == "assistant":
+        message["reasoning_content"] = "\n\n".join(thoughts)
     if calls := [_call(block) for block in turn.content if isinstance(block, ToolUseBlock)]:
         message["tool_calls"] = calls
-    if len(message) == 1:
-        return results or [{"role": turn.role, "content": ""}]
+    if len(message) == 1 and results:
+        return results
+    if not message.keys() & {"content", "tool_calls"}:
+        message["content"] = ""
     return [*results, message]
 
 
@@ -139,7 +136,7 @@ def _part(block: Block) -> dict[str, Any]:
 
 
 def _call(block: ToolUseBlock) -> dict[str, Any]:
-    arguments = json.dumps(block.input, ensure_ascii=False)
+    arguments = text_of(block.input)
     return {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": arguments}}
 
 
@@ -152,9 +149,7 @@ def _choice(body: MessagesBody) -> dict[str, Any]:
     choice = body.tool_choice
     if choice is None:
         return {}
-    parallel = {"parallel_tool_calls": not choice.disable_parallel_tool_use}
-    if choice.type != "tool":
-        return {"tool_choice": _CHOICES[choice.type], **parallel}
-    if not choice.name:
+    if choice.type == "tool" and not choice.name:
         raise bad_param("tool_choice.name", "is missing")
-    return {"tool_choice": {"type": "function", "function": {"name": choice.name}}, **parallel}
+    chosen = choice.model_dump(exclude_none=True, exclude={"disable_parallel_tool_use"})
+    return {"tool_choice": chosen, "parallel_tool_calls": not choice.disable_parallel_tool_use}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from native_host import __version__
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.transports.http.ollama.names import name_of
+from native_host.transports.http.ollama.names import moment, name_of
 from native_host.transports.http.ollama.shapes import NamedBody
+from native_host.transports.http.ollama.shown import details_of, shown
 from native_host.transports.http.sampling import bad_param
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import StrictRoute
 
-_EPOCH = "1970-01-01T00:00:00Z"
+OLLAMA_VERSION = "0.12.6"
+"""The release of Ollama whose API these routes have. Clients such as Copilot refuse older ones than 0.6.4."""
+_JSON = {"Content-Type": "application/json"}
 _FOR_EVER = timedelta(days=36500)
 
 
@@ -29,9 +34,9 @@ def routes(service: Service) -> APIRouter:
     async def running() -> str:
         return "Ollama is running"
 
-    @router.get("/api/version", summary="Our version.")
+    @router.get("/api/version", summary="The version of Ollama's API, and ours.")
     async def version() -> dict[str, str]:
-        return {"version": __version__}
+        return {"version": OLLAMA_VERSION, "tabagent_version": __version__}
 
     @router.get("/api/tags", summary="The models.")
     async def tags() -> dict[str, Any]:
@@ -44,7 +49,7 @@ def routes(service: Service) -> APIRouter:
         return {"models": [{**entries.get(it["model"], {"name": it["model"]}), **_running(it)} for it in loaded]}
 
     @router.post("/api/show", summary="What a model is.")
-    async def show(body: NamedBody) -> dict[str, Any]:
+    async def show(body: NamedBody) -> Response:
         name = named(body)
         try:
             model = await service.result("detect_model", {"model": name})
@@ -52,7 +57,9 @@ def routes(service: Service) -> APIRouter:
             if error.code is not ErrorCode.MODEL_NOT_FOUND:
                 raise
             raise TabAgentError(error.code, f"There is no model {name[:200]!r}.", model=name[:200]) from error
-        return _shown(model, (await service.result("hello"))["engines"])
+        engines = (await service.result("hello"))["engines"]
+        answer = partial(shown, name, model, engines, all_arrays=body.verbose is True)
+        return Response(await to_thread.run_sync(answer), 200, _JSON)
 
     @router.delete("/api/delete", summary="Remove a model from the disk.")
     async def delete(body: NamedBody) -> dict[str, str]:
@@ -77,9 +84,10 @@ def named(body: NamedBody) -> str:
 def _entry(model: dict[str, Any]) -> dict[str, Any]:
     """``digest`` tells models apart; it is not of their bytes, which nobody has read for this."""
     identity = hashlib.sha256(f"{model['name']}\0{model['path']}\0{model['size_bytes']}".encode()).hexdigest()
-    details = _details(model["format"], None, model["quantisation"], None)
+    details = details_of(model["format"], model["architecture"], model["quantisation"], model["parameters"])
     names = {"name": model["name"], "model": model["name"]}
-    return {**names, "modified_at": _EPOCH, "size": model["size_bytes"], "digest": identity, "details": details}
+    modified = moment(model["modified_at"])
+    return {**names, "modified_at": modified, "size": model["size_bytes"], "digest": identity, "details": details}
 
 
 def _running(model: dict[str, Any]) -> dict[str, Any]:
@@ -89,44 +97,4 @@ def _running(model: dict[str, Any]) -> dict[str, Any]:
         "size": model["memory_bytes"] or 0,
         "size_vram": 0,
         "context_length": model["context_length"] or 0,
-    }
-
-
-def _shown(model: dict[str, Any], engines: list[dict[str, Any]]) -> dict[str, Any]:
-    architecture = model["architecture"] or "unknown"
-    told = {
-        "general.architecture": architecture,
-        "general.parameter_count": model["parameters"],
-        f"{architecture}.context_length": model["context_length"],
-    }
-    return {
-        "license": model["license"] or "",
-        "modelfile": "",
-        "parameters": "",
-        "template": model["chat_template"] if isinstance(model["chat_template"], str) else "",
-        "modified_at": _EPOCH,
-        "details": _details(model["model_type"], architecture, model["quantisation"], model["parameters"]),
-        "model_info": {name: value for name, value in told.items() if value is not None},
-        "capabilities": _capabilities(model, engines),
-    }
-
-
-def _capabilities(model: dict[str, Any], engines: list[dict[str, Any]]) -> list[str]:
-    """In Ollama's words: of the model, and of the engine that comes first for it. Who thinks is known nowhere."""
-    if model["task"] in ("feature-extraction", "sentence-similarity"):
-        return ["embedding"]
-    first = {place["engine"] for place in (model["backend"] or {}).values()}
-    able = {capability for it in engines if it["name"] in first for capability in it["capabilities"]}
-    told = {"tools": model["chat_template"] and "tools" in able, "vision": model["task"] == "image-text-to-text"}
-    return ["completion", *(name for name, has in told.items() if has)]
-
-
-def _details(form: str, family: str | None, quantisation: str | None, parameters: int | None) -> dict[str, Any]:
-    return {
-        "parent_model": "",
-        "format": form,
-        "family": family or "",
-        "families": [family] if family else None,
-        "parameter_size": f"{parameters / 1e9:.2f}B" if parameters else "",
-        "quantization_level": quantisation or "",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from native_host.protocol.messages.requests import LONGEST_KEEP_ALIVE_S
@@ -24,6 +25,14 @@ def kept_s(keep_alive: float | str | None) -> float | None:
 def now() -> str:
     """This moment."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment(seconds_since_1970: float | None) -> str:
+    """Return a time as Ollama writes it; one that is not known is Go's zero."""
+    if seconds_since_1970 is not None:
+        with suppress(OverflowError, ValueError, OSError):
+            return datetime.fromtimestamp(seconds_since_1970, UTC).isoformat().replace("+00:00", "Z")
+    return "0001-01-01T00:00:00Z"
 
 
 def nanoseconds(milliseconds: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import APIRouter
@@ -36,8 +37,9 @@ def routes(service: Service) -> APIRouter:
 
 
 async def _is_here(service: Service, model: str) -> bool:
-    """Whether it is here under a name that no hub has, such as that of a file in ``model_dirs``."""
-    return "/" not in model and model in {it["name"] for it in (await service.result("list_models"))["models"]}
+    """Return True for a file of this machine that did not come from the hub. Servers pull their models themselves."""
+    same = [it for it in (await service.result("list_models"))["models"] if it["name"] == model]
+    return any(it["source"] != "hub" and PurePath(it["path"]).is_absolute() for it in same)
 
 
 async def _stream(service: Service, model: str) -> AsyncGenerator[bytes]:

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.chat import FunctionDefinition, FunctionName
+from native_host.protocol.messages.chat import FunctionDefinition, FunctionName, ReasoningEffort
+from native_host.protocol.messages.tool_choice import AnyToolChoice
+from native_host.transports.http.fields import MEANINGS, bad_param, translated
+from native_host.transports.http.known_fields import REFUSED
 from native_host.transports.http.sampling import Sampling
 
 Duration = float | str | None
@@ -28,12 +31,6 @@ class Options(Sampling):
     num_predict: int | None = None
     num_ctx: int | None = None
     stop: str | list[str] | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    mirostat: float | None = None
-    repeat_last_n: float | None = None
-    tfs_z: float | None = None
-    typical_p: float | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -42,10 +39,10 @@ class Options(Sampling):
 
 
 class CalledFunction(GoMessage):
-    """What was called; here arguments are an object."""
+    """What was called; here arguments are an object, or text if ``max_tokens`` cut them."""
 
     name: FunctionName
-    arguments: dict[str, JsonValue] = {}  # noqa: RUF012  # pydantic copies it
+    arguments: dict[str, JsonValue] | str = {}  # noqa: RUF012  # pydantic copies it
 
 
 class Call(GoMessage):
@@ -67,21 +64,39 @@ class Turn(GoMessage):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
+    thinking: str | None = None
     images: list[str] | None = None
     tool_calls: list[Call] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
 
 
-class Answering(GoMessage):
+class OptionsBody(GoMessage):
+    """A body with ``options``; fields of theirs that stand beside them count as options."""
+
+    options: Options | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_options_in_their_place(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(options := given.get("options") or {}, dict):
+            return given
+        beside = {name: value for name, value in given.items() if name not in cls.model_fields and _is_option(name)}
+        for name, value in beside.items():
+            if value is not None and options.get(name) not in (None, value):
+                raise bad_param(name, "contradicts options: leave one of the two out")
+        body = translated({name: value for name, value in given.items() if name not in beside}, cls.model_fields)
+        return {**body, "options": {**beside, **options}} if beside else body
+
+
+class Answering(OptionsBody):
     """What ``chat`` and ``generate`` share. ``format`` is ``"json"`` or a JSON schema."""
 
     model: str
     stream: bool | None = None
     format: Literal["", "json"] | dict[str, JsonValue] | None = None
-    options: Options | None = None
     keep_alive: Duration = None
-    think: bool | str | None = None
+    think: bool | ReasoningEffort | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
 
@@ -91,6 +106,8 @@ class ChatBody(Answering):
 
     messages: Annotated[list[Turn], Field(max_length=1024)] = []  # noqa: RUF012  # pydantic copies it
     tools: list[OfferedTool] | None = None
+    tool_choice: AnyToolChoice | None = Field(default=None, description="As in chat completions; Ollama has none.")
+    truncate: bool | None = Field(default=None, description="The oldest turns are left out where they do not fit.")
 
 
 class GenerateBody(Answering):
@@ -105,23 +122,21 @@ class GenerateBody(Answering):
     context: list[int] | None = None
 
 
-class EmbedBody(GoMessage):
+class EmbedBody(OptionsBody):
     """Texts as vectors; without a text the model is loaded."""
 
     model: str
     input: str | list[str] = []  # noqa: RUF012  # pydantic copies it
     truncate: bool | None = None
     dimensions: int | None = None
-    options: Options | None = None
     keep_alive: Duration = None
 
 
-class EmbeddingsBody(Message):
+class EmbeddingsBody(OptionsBody):
     """One text; the older of the two routes."""
 
     model: str
     prompt: str
-    options: Options | None = None
     keep_alive: Duration = None
 
 
@@ -133,6 +148,10 @@ class NamedBody(Message):
     stream: bool | None = None
     verbose: Any = None
     insecure: Any = None
+
+
+def _is_option(name: str) -> bool:
+    return name in Options.model_fields or name in MEANINGS or name in REFUSED
 
 
 def _whole(value: Any) -> Any:

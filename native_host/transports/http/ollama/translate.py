@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
-from native_host.protocol.messages.requests import MAX_LOGPROBS, MAX_TOKENS
+from native_host.transports.http.arguments import arguments_of, text_of
 from native_host.transports.http.ollama.names import kept_s, name_of, nanoseconds, now
 from native_host.transports.http.ollama.shapes import Answering, ChatBody, GenerateBody, Options, Turn
-from native_host.transports.http.sampling import bad_param, options_of, refuse, stops
+from native_host.transports.http.sampling import NO_LIMIT, bad_param, options_of, refuse, stops
 
-_NEUTRAL = {"mirostat": 0, "repeat_last_n": 64, "tfs_z": 1, "typical_p": 1}
-"""What cannot be set, and the value that asks for nothing else than what is done."""
 _PICTURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 
 
@@ -21,6 +18,10 @@ def chat_of(body: ChatBody) -> dict[str, Any]:
     fields: dict[str, Any] = {"messages": _messages(body.messages)}
     if body.tools:
         fields["tools"] = [tool.model_dump(exclude_none=True) for tool in body.tools]
+    if body.tool_choice is not None:
+        fields["tool_choice"] = body.model_dump(include={"tool_choice"})["tool_choice"]
+    if body.truncate:
+        fields["truncate"] = True
     return {**fields, **_common(body)}
 
 
@@ -30,6 +31,8 @@ def generate_of(body: GenerateBody) -> tuple[str, dict[str, Any]]:
     if body.raw:
         refuse(body, "system", "images")
         fields = _common(body)
+        if body.think:
+            raise bad_param("think", "a raw prompt has no chat template; leave it out")
         fields.pop("thinking", None)
         return "generate", {"prompt": body.prompt, **fields}
     turns = [Turn(role="user", content=body.prompt, images=body.images)]
@@ -47,12 +50,7 @@ def load_of(body: Answering) -> dict[str, Any]:
 
 def call_of(call: dict[str, Any]) -> dict[str, Any]:
     """A call as Ollama has it."""
-    function = call["function"]
-    try:
-        arguments = json.loads(function["arguments"])
-    except ValueError:  # an engine that does not see to it
-        arguments = {}
-    return {"id": call["id"], "function": {"name": function["name"], "arguments": arguments}}
+    return {"id": call["id"], "function": {"name": call["function"]["name"], "arguments": arguments_of(call)}}
 
 
 def last_line(model: str, result: dict[str, Any]) -> dict[str, Any]:
@@ -71,18 +69,15 @@ def last_line(model: str, result: dict[str, Any]) -> dict[str, Any]:
         "prompt_eval_duration": prefill,
         "eval_count": usage["completion_tokens"],
         "eval_duration": decode,
+        **({"truncated_messages": cut} if (cut := result.get("truncated_messages")) else {}),
     }
 
 
 def _common(body: Answering) -> dict[str, Any]:
     given = body.options or Options()
-    refuse(given, "frequency_penalty", "presence_penalty")
-    for name, neutral in _NEUTRAL.items():
-        if getattr(given, name) not in (None, neutral):
-            raise bad_param(name, f"is not supported here; leave it out, or {neutral}")
     options = options_of(
         given,
-        max_tokens=_unlimited(body) if (given.num_predict or 0) < 0 else given.num_predict or None,
+        max_tokens=NO_LIMIT if (given.num_predict or 0) < 0 else given.num_predict or None,
         stop=stops(given.stop),
         response_format=_format(body),
         logprobs=body.logprobs,
@@ -95,13 +90,8 @@ def _common(body: Answering) -> dict[str, Any]:
     if given.engine:
         fields["engine"] = given.engine
     if body.think is not None:
-        fields["thinking"] = bool(body.think)
+        fields["thinking" if isinstance(body.think, bool) else "reasoning_effort"] = body.think
     return fields
-
-
-def _unlimited(body: Answering) -> int:
-    """As many tokens as the protocol takes."""
-    return MAX_LOGPROBS // (max(0, body.top_logprobs or 0) + 1) if body.logprobs else MAX_TOKENS
 
 
 def _format(body: Answering) -> dict[str, Any] | None:
@@ -123,8 +113,10 @@ def _messages(turns: list[Turn]) -> list[dict[str, Any]]:
             for number, call in enumerate(turn.tool_calls):
                 name, made = call.function.name, call.id or f"call_{index}_{number}"
                 unanswered.append((name, made))
-                function = {"name": name, "arguments": json.dumps(call.function.arguments, ensure_ascii=False)}
+                function = {"name": name, "arguments": text_of(call.function.arguments)}
                 message["tool_calls"].append({"id": made, "type": "function", "function": function})
+        if turn.thinking and turn.role == "assistant":
+            message["reasoning_content"] = turn.thinking
         if turn.role == "tool" and (answers := turn.tool_call_id or _answered(unanswered, turn.tool_name)):
             message["tool_call_id"] = answers
         messages.append(message)

@@ -20,6 +20,7 @@ from native_host.transports.http.sampling import bad_param, options_of, refuse, 
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import sse, streamed
 from native_host.transports.http.strict_route import StrictRoute
+from native_host.transports.http.thinking import options_of_thoughts
 
 FINGERPRINT = f"tabagent-{__version__}"
 
@@ -46,7 +47,7 @@ def routes(service: Service) -> APIRouter:
 
 def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
     """The protocol's ``chat``, once for each answer that is wanted; each draws from a seed of its own."""
-    refuse(body, "frequency_penalty", "presence_penalty", "logit_bias", "audio", "functions", "function_call")
+    refuse(body, "audio", "functions", "function_call")
     if set(body.modalities or ()) - {"text"}:
         raise bad_param("modalities", "answers are text here; leave it out")
     count = body.n or 1
@@ -56,7 +57,12 @@ def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
         "tools": [tool.model_dump(exclude_none=True) for tool in body.tools] if body.tools else None,
         "tool_choice": _dumped(body.tool_choice),
         "parallel_tool_calls": body.parallel_tool_calls,
-        "thinking": _thinking(body),
+        **options_of_thoughts(
+            enable_thinking=body.enable_thinking,
+            thinking=body.thinking,
+            effort=body.reasoning_effort,
+            template_options=body.chat_template_kwargs,
+        ),
         "engine": body.engine,
         "truncate": body.truncation == "auto" or None,
     }
@@ -64,8 +70,6 @@ def requests_of(body: ChatCompletionBody) -> list[dict[str, Any]]:
         body,
         max_tokens=body.max_completion_tokens if body.max_completion_tokens is not None else body.max_tokens,
         stop=stops(body.stop),
-        response_format=_dumped(body.response_format),
-        grammar=_dumped(body.grammar),
         logprobs=body.logprobs,
         top_logprobs=body.top_logprobs,
     )
@@ -150,12 +154,6 @@ def _delta(event: dict[str, Any]) -> dict[str, Any]:
 
 def _logprobs(tokens: list[dict[str, Any]] | None) -> dict[str, Any] | None:
     return None if tokens is None else {"content": tokens, "refusal": None}
-
-
-def _thinking(body: ChatCompletionBody) -> bool | None:
-    if body.chat_template_kwargs is not None and body.chat_template_kwargs.enable_thinking is not None:
-        return body.chat_template_kwargs.enable_thinking
-    return None if body.reasoning_effort is None else body.reasoning_effort != "none"
 
 
 def _dumped(value: Any) -> Any:

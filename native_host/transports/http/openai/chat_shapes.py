@@ -7,21 +7,31 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.chat import ChatMessage, Tool, ToolCall, ToolChoice
+from native_host.protocol.messages.chat import ChatMessage, ReasoningEffort, TemplateOptions, Tool, ToolCall
 from native_host.protocol.messages.events import TokenLogprob
-from native_host.protocol.messages.requests import Grammar, ResponseFormat
+from native_host.protocol.messages.tool_choice import AnyToolChoice
 from native_host.transports.http.sampling import Sampling
+from native_host.transports.http.thinking import Thinking
 
 MAX_CHOICES = 16
 
 
 def _as_the_protocol_has_it(message: Any) -> Any:
-    """Some clients write ``"tool_calls": []`` where there are none; what an earlier answer refused is a text."""
+    """Return a message as the protocol has it.
+
+    Some clients write ``"tool_calls": []`` where there are none; what an earlier answer refused is a text; vLLM and
+    OpenRouter call thoughts ``reasoning``.
+    """
     if not isinstance(message, dict):
         return message
     plain = {key: value for key, value in message.items() if (key, value) != ("tool_calls", [])}
-    if message.get("role") == "assistant" and isinstance(message.get("content"), list):
+    if message.get("role") != "assistant":
+        plain.pop("reasoning_content", None)
+        return plain
+    if isinstance(message.get("content"), list):
         plain["content"] = [_refusal_as_text(part) for part in message["content"]]
+    if plain.get("reasoning_content") is None and isinstance(message.get("reasoning"), str):
+        plain["reasoning_content"] = message["reasoning"]
     return plain
 
 
@@ -37,19 +47,13 @@ class StreamOptions(Message):
     include_usage: bool | None = None
 
 
-class ChatTemplateOptions(Message):
-    """As llama.cpp's and vLLM's servers take it."""
-
-    enable_thinking: bool | None = None
-
-
 class ChatCompletionBody(Sampling):
     """A conversation to answer."""
 
     model: str
     messages: Annotated[list[Annotated[ChatMessage, BeforeValidator(_as_the_protocol_has_it)]], Field(min_length=1)]
     tools: list[Tool] | None = None
-    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    tool_choice: AnyToolChoice | None = None
     parallel_tool_calls: bool | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -57,18 +61,19 @@ class ChatCompletionBody(Sampling):
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    response_format: ResponseFormat | None = None
-    grammar: Grammar | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
-    reasoning_effort: str | None = Field(default=None, description="`none`: the model is not to think first.")
-    chat_template_kwargs: ChatTemplateOptions | None = None
+    reasoning_effort: ReasoningEffort | None = Field(
+        default=None, description="`none`: the model is not to think first."
+    )
+    chat_template_kwargs: TemplateOptions | None = Field(
+        default=None, description="Variables of the chat template, such as `enable_thinking`."
+    )
+    enable_thinking: bool | None = None
+    thinking: bool | Thinking | None = None
     truncation: Literal["auto", "disabled"] | None = Field(
         default=None, description="`auto`: the oldest turns are left out where the conversation does not fit."
     )
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
     modalities: list[str] | None = None
     audio: Any = None
     functions: list[Any] | None = None

@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from native_host.protocol.messages.base import Message
-from native_host.protocol.messages.requests import Grammar, ResponseFormat
 from native_host.transports.http import choices
 from native_host.transports.http.openai.chat_shapes import MAX_CHOICES, CompletionUsage, StreamOptions
 from native_host.transports.http.openai.stream_errors import ending_in_errors
@@ -36,13 +35,8 @@ class CompletionBody(Sampling):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    response_format: ResponseFormat | None = None
-    grammar: Grammar | None = None
     best_of: int | None = None
     suffix: str | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
 
 
 class CompletionChoice(Message):
@@ -88,9 +82,9 @@ def routes(service: Service) -> APIRouter:
 
 
 def _requests(body: CompletionBody) -> list[dict[str, Any]]:
-    refuse(body, "frequency_penalty", "presence_penalty", "logit_bias", "suffix")
+    refuse(body, "suffix")
     if body.best_of not in (None, 1, body.n):
-        raise bad_param("best_of", "is not supported here; leave it out")
+        raise bad_param("best_of", "every answer that is made is returned: leave it out, or set it to n")
     if body.echo and body.logprobs is not None:
         raise bad_param("echo", "has no probabilities here; ask for one of the two")
     options = options_of(
@@ -99,8 +93,6 @@ def _requests(body: CompletionBody) -> list[dict[str, Any]]:
         stop=stops(body.stop),
         logprobs=body.logprobs is not None or None,
         top_logprobs=body.logprobs,
-        response_format=body.response_format and body.response_format.model_dump(by_alias=True, exclude_none=True),
-        grammar=body.grammar and body.grammar.model_dump(),
     )
     named = {"model": body.model, **({"engine": body.engine} if body.engine else {})}
     prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt

@@ -11,14 +11,14 @@ from pydantic import Field
 
 from native_host.protocol.messages.base import Message
 from native_host.protocol.messages.results.answers import InputUsage
-from native_host.transports.http.sampling import bad_param, seconds
+from native_host.transports.http.sampling import DialectBody, bad_param, seconds
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import StrictRoute
 
 MAX_INPUTS = 2048
 
 
-class EmbeddingBody(Message):
+class EmbeddingBody(DialectBody):
     """Texts. Tokens are not taken: which text they stand for depends on the model."""
 
     model: str

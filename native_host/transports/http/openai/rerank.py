@@ -10,6 +10,7 @@ from pydantic import Field
 from native_host.protocol.messages.base import Message
 from native_host.protocol.messages.results.answers import InputUsage
 from native_host.transports.http.openai.embeddings import MAX_INPUTS, load_fields
+from native_host.transports.http.sampling import DialectBody
 from native_host.transports.http.service import Service
 from native_host.transports.http.strict_route import StrictRoute
 
@@ -20,7 +21,7 @@ class Document(Message):
     text: str
 
 
-class RerankBody(Message):
+class RerankBody(DialectBody):
     """A query, and what may answer it."""
 
     model: str

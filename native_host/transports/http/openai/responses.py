@@ -1,4 +1,4 @@
-"""``POST /v1/responses``."""
+"""``POST /v1/responses``, ``/v1/responses/input_tokens`` and ``/v1/responses/compact``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from fastapi import Response as HttpResponse
 from fastapi.responses import JSONResponse
 
 from native_host.protocol.errors import TabAgentError
+from native_host.transports.http.failures import Failure
 from native_host.transports.http.openai.responses_in import request_of
 from native_host.transports.http.openai.responses_out import Answer
-from native_host.transports.http.openai.responses_shapes import Response, ResponseBody
+from native_host.transports.http.openai.responses_shapes import InputTokens, Response, ResponseBody
+from native_host.transports.http.prompt_only import prompt_tokens
 from native_host.transports.http.service import Service
 from native_host.transports.http.streams import streamed
 from native_host.transports.http.strict_route import StrictRoute
 
 
 def routes(service: Service) -> APIRouter:
-    """The route."""
+    """The routes."""
     router = APIRouter(tags=["OpenAI"], route_class=StrictRoute)
 
     @router.post(
@@ -30,6 +32,24 @@ def routes(service: Service) -> APIRouter:
         if body.stream:
             return await streamed(_stream(service, body, request))
         return JSONResponse(Answer(body).whole(await service.result("chat", request)))
+
+    @router.post(
+        "/v1/responses/input_tokens",
+        response_model=None,
+        responses={200: {"model": InputTokens}},
+        summary="Count the tokens of a conversation's prompt.",
+    )
+    async def input_tokens(body: ResponseBody) -> HttpResponse:
+        counted = await prompt_tokens(service, request_of(body))
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": counted})
+
+    @router.post("/v1/responses/compact", response_model=None, summary="Refused: no model compacts conversations.")
+    async def compact() -> HttpResponse:
+        raise Failure(
+            400,
+            "unsupported_operation",
+            'Conversations cannot be compacted here. Send a shorter input, or truncation: "auto" to /v1/responses.',
+        )
 
     return router
 

@@ -12,11 +12,12 @@ from native_host.transports.http.openai.responses_shapes import (
     InputMessage,
     InputPart,
     ItemReference,
-    NamedFunction,
+    ReasoningItem,
     Refusal,
     ResponseBody,
 )
-from native_host.transports.http.sampling import bad_param, options_of, refuse
+from native_host.transports.http.sampling import bad_param, options_of, refuse, stops
+from native_host.transports.http.thinking import options_of_thoughts
 
 LOGPROBS = "message.output_text.logprobs"
 
@@ -31,6 +32,7 @@ def request_of(body: ResponseBody) -> dict[str, Any]:
     options = options_of(
         body,
         max_tokens=body.max_output_tokens,
+        stop=stops(body.stop),
         response_format=_format(body),
         logprobs=(LOGPROBS in (body.include or [])) or body.top_logprobs is not None or None,
         top_logprobs=body.top_logprobs,
@@ -40,9 +42,9 @@ def request_of(body: ResponseBody) -> dict[str, Any]:
         "model": body.model,
         "messages": messages_of(body),
         "tools": [_tool(tool.model_dump(exclude_none=True)) for tool in body.tools] if body.tools else None,
-        "tool_choice": _choice(body),
+        "tool_choice": body.model_dump(include={"tool_choice"})["tool_choice"],
         "parallel_tool_calls": body.parallel_tool_calls,
-        "thinking": None if effort is None else effort != "none",
+        **options_of_thoughts(effort=effort, template_options=body.chat_template_kwargs),
         "engine": body.engine,
         "truncate": body.truncation == "auto" or None,
         "options": options,
@@ -51,14 +53,18 @@ def request_of(body: ResponseBody) -> dict[str, Any]:
 
 
 def messages_of(body: ResponseBody) -> list[dict[str, Any]]:
-    """Instructions and items as messages; calls in a row are those of one turn."""
+    """Return instructions and items as messages; calls in a row are those of one turn, with the thoughts before it."""
     messages: list[dict[str, Any]] = []
+    thoughts: list[str] = []
     if body.instructions:
         messages.append({"role": "system", "content": body.instructions})
     items: list[InputItem] = (
         [InputMessage(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     )
     for index, item in enumerate(items):
+        if isinstance(item, ReasoningItem):
+            thoughts += [part.text for part in item.content or item.summary or ()]
+            continue
         if isinstance(item, InputMessage):
             messages.append({"role": item.role, "content": _content(item.content)})
         elif isinstance(item, CallItem):
@@ -72,7 +78,16 @@ def messages_of(body: ResponseBody) -> list[dict[str, Any]]:
             messages.append(output)
         elif isinstance(item, ItemReference):
             raise bad_param(f"input.{index}", "is not kept here; send the items themselves, with store: false")
+        _think(messages[-1], thoughts)
+        thoughts = []
     return messages
+
+
+def _think(message: dict[str, Any], thoughts: list[str]) -> None:
+    """Give an assistant's message what it thought first."""
+    if thoughts and message["role"] == "assistant":
+        before = [message["reasoning_content"]] if "reasoning_content" in message else []
+        message["reasoning_content"] = "\n\n".join([*before, *thoughts])
 
 
 def _content(content: str | list[InputPart]) -> str | list[dict[str, Any]]:
@@ -87,12 +102,6 @@ def _part(part: InputPart) -> dict[str, Any]:
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {name: value for name, value in tool.items() if name != "type"}}
-
-
-def _choice(body: ResponseBody) -> Any:
-    if isinstance(body.tool_choice, NamedFunction):
-        return {"type": "function", "function": {"name": body.tool_choice.name}}
-    return body.tool_choice
 
 
 def _format(body: ResponseBody) -> dict[str, Any] | None:

@@ -12,10 +12,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from native_host.protocol.messages.requests import GenerateOptions
+from native_host.transports.http.arguments import is_whole
 from native_host.transports.http.openai.responses_shapes import ResponseBody
 from native_host.transports.http.streams import sse
 
 Item = dict[str, Any]
+_DEFAULTS = GenerateOptions()
 
 
 class Answer:
@@ -101,7 +104,7 @@ class Answer:
         item["arguments"] = call["function"]["arguments"]
         yield self._event("response.function_call_arguments.delta", **self._place(), delta=item["arguments"])
         yield self._event("response.function_call_arguments.done", **self._place(), arguments=item["arguments"])
-        yield from self._close()
+        yield from self._close("completed" if is_whole(call) else "incomplete")
 
     def _show(self, item: Item) -> Iterator[bytes]:
         self._open = item
@@ -132,30 +135,17 @@ class Answer:
         return sse({"type": kind, "sequence_number": next(self._sequence), **fields}, kind)
 
     def _response(self, status: str) -> dict[str, Any]:
-        body = self._body
         return {
+            **_asked(self._body),
             "id": self._id,
             "object": "response",
             "created_at": self._created,
+            "completed_at": int(time.time()) if status == "completed" else None,
             "status": status,
-            "model": body.model,
             "output": self._output if status != "in_progress" else [],
             "usage": None,
             "error": None,
             "incomplete_details": None,
-            "instructions": body.instructions,
-            "max_output_tokens": body.max_output_tokens,
-            "metadata": body.metadata or {},
-            "parallel_tool_calls": body.parallel_tool_calls is not False,
-            "previous_response_id": None,
-            "reasoning": {"effort": body.reasoning.effort if body.reasoning else None, "summary": None},
-            "store": False,
-            "temperature": body.temperature,
-            "text": body.model_dump(by_alias=True, exclude_none=True).get("text", {"format": {"type": "text"}}),
-            "tool_choice": body.model_dump(exclude_none=True).get("tool_choice", "auto"),
-            "tools": [tool.model_dump(by_alias=True) for tool in body.tools or []],
-            "top_p": body.top_p,
-            "truncation": body.truncation or "disabled",
         }
 
     def _finished(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -174,3 +164,46 @@ class Answer:
         if left_out := result.get("truncated_messages"):
             response["truncated_messages"] = left_out
         return response
+
+
+def _asked(body: ResponseBody) -> dict[str, Any]:
+    """Return the fields that repeat a request, with the value in force of each field that it leaves out."""
+    given = body.model_dump(by_alias=True, exclude_none=True)
+    return {
+        "model": body.model,
+        "instructions": body.instructions,
+        "max_output_tokens": body.max_output_tokens,
+        "max_tool_calls": None,
+        "metadata": body.metadata or {},
+        "parallel_tool_calls": body.parallel_tool_calls is not False,
+        "previous_response_id": None,
+        "reasoning": {"effort": body.reasoning.effort if body.reasoning else None, "summary": None},
+        "store": False,
+        "background": False,
+        "service_tier": "default",
+        "safety_identifier": body.safety_identifier,
+        "prompt_cache_key": body.prompt_cache_key,
+        "temperature": _DEFAULTS.temperature if body.temperature is None else body.temperature,
+        "top_p": _DEFAULTS.top_p if body.top_p is None else body.top_p,
+        "top_logprobs": body.top_logprobs or 0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "text": {"format": {"type": "text"}, **given.get("text", {})},
+        "tool_choice": _flat(given.get("tool_choice", "auto" if body.tools else "none")),
+        "tools": [_tool(tool.model_dump()) for tool in body.tools or []],
+        "truncation": body.truncation or "disabled",
+    }
+
+
+def _flat(choice: Any) -> Any:
+    """Return a choice as the Responses API has it, with the members of its kind beside ``type``."""
+    if isinstance(choice, str):
+        return choice
+    members = choice[choice["type"]]
+    if "tools" in members:
+        members = {**members, "tools": [_flat(tool) for tool in members["tools"]]}
+    return {"type": choice["type"], **members}
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    return {**tool, "strict": tool["strict"] is True}

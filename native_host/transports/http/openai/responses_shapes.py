@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, JsonValue, Tag
 
 from native_host.protocol.messages.base import Message
+from native_host.protocol.messages.chat import ReasoningEffort, TemplateOptions
+from native_host.protocol.messages.tool_choice import AnyToolChoice
 from native_host.transports.http.sampling import Sampling
 
 
@@ -63,9 +65,11 @@ class CallOutputItem(Message):
 
 
 class ReasoningItem(Message):
-    """What the model thought; it is not shown to it again."""
+    """What the model thought before the next item. ``summary`` counts where there is no ``content``."""
 
     type: Literal["reasoning"]
+    content: list[InputText] | None = None
+    summary: list[InputText] | None = None
 
 
 class ItemReference(Message):
@@ -103,13 +107,6 @@ class FunctionTool(Message):
     strict: bool | None = None
 
 
-class NamedFunction(Message):
-    """The one that is to be called."""
-
-    type: Literal["function"]
-    name: str
-
-
 class TextFormat(Message):
     """What the answer looks like."""
 
@@ -129,7 +126,7 @@ class TextOptions(Message):
 class ReasoningOptions(Message):
     """Of what the model thinks first."""
 
-    effort: str | None = None
+    effort: ReasoningEffort | None = None
 
 
 class ResponseBody(Sampling):
@@ -139,11 +136,13 @@ class ResponseBody(Sampling):
     input: str | Annotated[list[InputItem], Field(min_length=1)]
     instructions: str | None = None
     tools: list[FunctionTool] | None = None
-    tool_choice: Literal["none", "auto", "required"] | NamedFunction | None = None
+    tool_choice: AnyToolChoice | None = None
     parallel_tool_calls: bool | None = None
     max_output_tokens: int | None = None
+    stop: str | list[str] | None = None
     text: TextOptions | None = None
     reasoning: ReasoningOptions | None = None
+    chat_template_kwargs: TemplateOptions | None = None
     include: list[str] | None = None
     top_logprobs: int | None = None
     truncation: Literal["auto", "disabled"] | None = None
@@ -153,6 +152,15 @@ class ResponseBody(Sampling):
     previous_response_id: str | None = None
     conversation: Any = None
     background: bool | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+
+class InputTokens(Message):
+    """How many tokens the prompt of a conversation has."""
+
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+    input_tokens: int
 
 
 class Response(Message):
@@ -167,3 +175,25 @@ class Response(Message):
     usage: dict[str, Any] | None
     error: dict[str, Any] | None
     incomplete_details: dict[str, str] | None
+    completed_at: int | None
+    instructions: str | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    metadata: dict[str, str]
+    parallel_tool_calls: bool
+    previous_response_id: str | None
+    reasoning: dict[str, Any]
+    store: bool
+    background: bool
+    service_tier: str
+    safety_identifier: str | None
+    prompt_cache_key: str | None
+    temperature: float
+    top_p: float
+    top_logprobs: int
+    presence_penalty: float
+    frequency_penalty: float
+    text: dict[str, Any]
+    tool_choice: str | dict[str, Any]
+    tools: list[dict[str, Any]]
+    truncation: Literal["auto", "disabled"]
