@@ -50,7 +50,9 @@ def examine(report: StatusReport) -> Iterator[Finding]:
             "No browser was found.",
             "Start yours once and run tabagent install; another one based on Chromium: --profile-dir DIRECTORY.",
         )
-    if is_wanted or report.launcher.exists:
+    if report.launcher.problem:
+        yield Finding("launcher", Severity.PROBLEM, report.launcher.problem, "Correct that, then: tabagent install")
+    elif is_wanted or report.launcher.exists:
         yield _launcher(report.launcher)
     else:
         yield Finding("launcher", Severity.NOTE, f"{report.launcher.path} is not there; no browser needs it.")
@@ -110,6 +112,8 @@ def _lacking(it: BrowserStatus, report: StatusReport) -> list[str]:
 
 def _install(launcher: LauncherStatus) -> tuple[str, str | None]:
     """The remedy that installing again is, and the repair where nobody has to decide."""
+    if launcher.problem:
+        return "Correct what is wrong with the launcher, then: tabagent install", None
     if launcher.elsewhere:
         return f"tabagent install, of the TabAgent at {launcher.interpreter}; or here, if this one is to serve", None
     return "tabagent install", INSTALL

@@ -104,14 +104,14 @@ class UnknownBrowser(InstallError):
 
 
 class UnsafeLocation(InstallError):
-    """Somebody else could replace what would be written there, and so choose what the browser starts."""
+    """Somebody else could change the file or a folder above it, and so choose what the browser starts."""
 
     code = "unsafe_location"
 
     def __init__(self, path: Path, directory: Path, reason: str) -> None:
         super().__init__(
-            f"{path} is not a safe place: {directory} {reason}. Only you or root may be able to change the folders "
-            "above it: correct their owner or run chmod go-w on them, and try again as the user who owns them.",
+            f"{path} is not a safe place: {directory} {reason}. Only you or root may be able to change it and "
+            "the folders above it: correct their owner or run chmod go-w on them, and try again as their owner.",
             {"path": str(path), "directory": str(directory), "reason": reason},
         )
 

@@ -14,7 +14,7 @@ from installer import atomic
 from installer.errors import NotWritable
 from installer.plan_install import FileWrite, InstallPlan
 from installer.plan_uninstall import Removal, UninstallPlan
-from installer.trust import User, require_safe
+from installer.trust import User, require_safe, require_safe_file
 from manifests import System
 
 _DIRECTORY_MODE = 0o755
@@ -31,6 +31,10 @@ class LinuxRegistrar:
     def check(self, directory: Path) -> None:
         """Refuses places that cannot be written or trusted."""
         require_safe(directory, User.current())
+
+    def check_file(self, file: Path) -> None:
+        """Refuses files that others could change."""
+        require_safe_file(file, User.current())
 
     def install(self, plan: InstallPlan) -> None:
         """Makes the plan so."""

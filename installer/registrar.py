@@ -31,6 +31,13 @@ class Registrar(Protocol):
             UnsafeLocation, NotWritable
         """
 
+    def check_file(self, file: Path) -> None:
+        """Whether ``file``, or a folder of code, can be trusted: no other user can change it or a folder above it.
+
+        Raises:
+            UnsafeLocation, UnusablePath
+        """
+
     def install(self, plan: InstallPlan) -> None:
         """Makes the plan so.
 

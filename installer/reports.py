@@ -91,6 +91,8 @@ class LauncherStatus:
     interpreter_exists: bool
     elsewhere: bool
     """Whether it starts a Python that is there and not ours: another installation serves, and all browsers with it."""
+    problem: str | None
+    """Why it must not be started: another user could change it or what it starts. None if no other user can."""
 
 
 @dataclass(frozen=True, slots=True)

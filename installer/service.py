@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from installer import disk, plan_install, plan_uninstall, targets
+from installer import disk, plan_install, plan_uninstall, programs, targets
 from installer import status as statuses
 from installer.errors import UnusablePath
 from installer.extension_ids import checked
@@ -60,6 +60,8 @@ def install(
     plan = plan_install.plan(request, receipt)
     registrar.check(paths.data_dir)
     registrar.check(paths.launcher.parent)
+    for file in programs.of(request.interpreter):
+        registrar.check_file(file)
     for place, _ in plan.manifests:
         registrar.check(place.manifest_path.parent)
     registrar.install(plan)

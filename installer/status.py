@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from installer import disk, launcher, manifest
+from installer import disk, launcher, manifest, programs
 from installer.errors import InstallError
 from installer.extension_ids import allowed
 from installer.locations import Place
@@ -42,8 +42,8 @@ def report(
 ) -> StatusReport:
     """The status of ``places`` and of the launcher they share."""
     browsers = tuple(_browser(registrar, place, paths, receipt) for place in places)
-    script = _launcher(paths.launcher, interpreter, receipt.extension_ids)
-    works = script.executable and script.interpreter_exists
+    script = _launcher(registrar, paths.launcher, interpreter, receipt.extension_ids)
+    works = script.executable and script.interpreter_exists and not script.problem
     serves = any(browser.state is ManifestState.OURS for browser in browsers)
     defect = any(browser.found and (browser.state in _DEFECTS or browser.problem) for browser in browsers)
     return StatusReport(works and serves and not defect, browsers, script, receipt.extension_ids)
@@ -77,7 +77,7 @@ def _browser(registrar: Registrar, place: Place, paths: InstallPaths, receipt: R
     )
 
 
-def _launcher(path: Path, wanted: Path, extension_ids: tuple[str, ...]) -> LauncherStatus:
+def _launcher(registrar: Registrar, path: Path, wanted: Path, extension_ids: tuple[str, ...]) -> LauncherStatus:
     found = disk.read(path)
     interpreter = None if found is None else launcher.interpreter_of(found.content)
     there = interpreter is not None and interpreter.is_file() and os.access(interpreter, os.X_OK)
@@ -89,6 +89,7 @@ def _launcher(path: Path, wanted: Path, extension_ids: tuple[str, ...]) -> Launc
         interpreter=interpreter,
         interpreter_exists=there,
         elsewhere=there and interpreter != wanted,
+        problem=_unsafe_files(registrar, [path, *programs.of(interpreter or wanted)]),
     )
 
 
@@ -97,4 +98,13 @@ def _unsafe(registrar: Registrar, place: Place) -> str | None:
         registrar.check(place.manifest_path.parent)
     except InstallError as error:
         return error.message
+    return _unsafe_files(registrar, [place.manifest_path])
+
+
+def _unsafe_files(registrar: Registrar, files: Iterable[Path]) -> str | None:
+    for file in files:
+        try:
+            registrar.check_file(file)
+        except InstallError as error:
+            return error.message
     return None

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from native_host.cli.options import user_path
+
 PICTURES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -45,7 +47,7 @@ def response_format(asked: str | None) -> dict[str, Any] | None:
     if asked == "json":
         return {"type": "json_object"}
     try:
-        schema = json.loads(Path(asked).expanduser().read_text(encoding="utf-8"))
+        schema = json.loads(user_path(asked).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{asked} cannot be read as JSON: {error}", param_hint="--format") from error
     if not isinstance(schema, dict):

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from native_host.cli.answer import Message, Question, follow_or_fetch
 from native_host.cli.attachments import PICTURES, picture
-from native_host.cli.options import reference
+from native_host.cli.options import reference, user_path
 from native_host.cli.terminal import Terminal
+from native_host.cli.text_files import decode
 from native_host.protocol.messages.requests import GenerateOptions
 
 
@@ -55,13 +56,13 @@ class Dialogue:
         """Put a file into the next question: a picture, or text. Returns what it was taken for.
 
         Raises:
-            ValueError: it cannot be read.
+            ValueError: it cannot be read, or holds neither a picture nor text.
         """
         try:
             if path.suffix.lower() in PICTURES:
                 self._pictures.append(picture(path))
                 return "a picture"
-            self._attached.append(path.read_text(encoding="utf-8", errors="replace"))
+            self._attached.append(decode(path.read_bytes(), str(path)))
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror}") from error
         return f"{len(self._attached[-1]):,} characters"
@@ -162,7 +163,7 @@ def _model(dialogue: Dialogue, rest: str) -> bool:
 def _file(dialogue: Dialogue, rest: str) -> bool:
     if not rest:
         raise ValueError("Name a file: /file PATH")
-    taken = dialogue.attach(Path(rest).expanduser())
+    taken = dialogue.attach(user_path(rest))
     dialogue.terminal.note(f"({rest} goes with your next question: {taken})")
     return False
 
@@ -178,7 +179,7 @@ def _retry(dialogue: Dialogue, _rest: str) -> bool:
 def _save(dialogue: Dialogue, rest: str) -> bool:
     if not rest:
         raise ValueError("Name a file: /save PATH")
-    path = Path(rest).expanduser()
+    path = user_path(rest)
     try:
         path.write_text(json.dumps(dialogue.messages, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:

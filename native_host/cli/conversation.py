@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.shortcuts import CompleteStyle
@@ -145,7 +145,7 @@ def _line_editor(terminal: Terminal) -> PromptSession[str]:
 
     plain_output = terminal.out.color_system is None
     return PromptSession(
-        history=FileHistory(_history_file(terminal.settings.state_dir)),
+        history=_history(terminal),
         completer=_Names(),
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
@@ -162,9 +162,22 @@ def _is_fenced(text: str) -> bool:
     return len(text) >= 2 * len(FENCE) and text.startswith(FENCE) and text.endswith(FENCE)
 
 
-def _history_file(state_dir: Path) -> str:
-    """The file of what was asked, readable by its user alone."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = state_dir / "history"
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
-    return str(file)
+class _History(FileHistory):
+    """History in a file. What a full disk does not take is kept in memory only."""
+
+    def store_string(self, string: str) -> None:
+        """Append to the file."""
+        with suppress(OSError):
+            super().store_string(string)
+
+
+def _history(terminal: Terminal) -> History:
+    """Return the history of questions: in a file that its user alone can read, or in memory if it cannot be written."""
+    file = terminal.settings.state_dir / "history"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        terminal.note(f"Questions are not kept: {file}: {error.strerror}.")
+        return InMemoryHistory()
+    return _History(str(file))

@@ -110,6 +110,7 @@ def _uninstalled(terminal: Terminal, report: UninstallReport) -> None:
 def _status(terminal: Terminal, report: StatusReport) -> None:
     launcher = report.launcher
     working = "works" if launcher.executable and launcher.interpreter_exists else "missing"
+    working = "unsafe" if launcher.problem else working
     rows = [
         (it.name, "found" if it.found else "not found", it.state.value, str(it.manifest_path)) for it in report.browsers
     ]
@@ -117,6 +118,8 @@ def _status(terminal: Terminal, report: StatusReport) -> None:
     for browser in report.browsers:
         if browser.problem:
             terminal.say(f"{browser.name}: {browser.problem}", "yellow")
+    if launcher.problem:
+        terminal.say(f"launcher: {launcher.problem}", "yellow")
     if not any(it.found or it.state is not ManifestState.MISSING for it in report.browsers):
         terminal.say("No browser was found. Start yours once, then: tabagent install")
     elif not report.ready:

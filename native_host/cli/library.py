@@ -120,7 +120,7 @@ def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield "size", size(facts["size_bytes"]) if facts["size_bytes"] else None
     yield "context", f"{facts['context_length']:,} tokens" if facts["context_length"] else None
     yield "memory", _memory(facts["memory"])
-    yield "template", "for chats" if facts["chat_template"] else "none, so --raw only"
+    yield "template", "for chats" if facts["chat_template"] else "none; a fallback for chats"
     yield "licence", facts["license"]
     yield "gated", facts["gated"]
 
@@ -128,6 +128,8 @@ def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
 def _memory(memory: dict[str, Any] | None) -> str | None:
     if memory is None:
         return None
+    if memory["context_length"] is None:
+        return f"{size(memory['weights_bytes'])} for the weights"
     total = f"{size(memory['total_bytes'])} for {memory['context_length']:,} tokens"
     return f"{total} (weights {size(memory['weights_bytes'])}, KV cache {size(memory['kv_cache_bytes'])})"
 

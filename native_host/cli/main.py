@@ -27,6 +27,7 @@ from native_host.cli import (
     serve,
 )
 from native_host.cli.terminal import FLAGS, drop_output
+from native_host.core_dumps import disable_core_dumps
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, epilog=exit_status.epilog()
@@ -75,6 +76,7 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """Entry point of ``tabagent``."""
+    disable_core_dumps()
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

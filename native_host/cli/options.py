@@ -46,9 +46,14 @@ AllowPickle = Annotated[
 
 def reference(text: str) -> str:
     """A model as the broker takes it: it has another working directory, so paths become absolute."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     is_path = text.startswith(_LIKE_A_PATH) or path.is_file()
     return os.path.abspath(path) if is_path else text  # noqa: PTH100  # a link keeps its own name
+
+
+def user_path(text: str) -> Path:
+    """Return the path with ``~`` expanded; ``~nosuch`` names a file of that name, as in a shell."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # pathlib's raises RuntimeError
 
 
 def seconds(text: str) -> float:

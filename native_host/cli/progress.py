@@ -25,7 +25,7 @@ class ProgressBars:
         if not self._terminal.shows_progress:
             return
         if self._progress is None:
-            columns = TextColumn("{task.description}"), BarColumn(bar_width=28), _Amount(), _Rate()
+            columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=28), _Amount(), _Rate()
             self._progress = Progress(*columns, console=self._terminal.err, transient=True)
             self._progress.start()
         stage = event["stage"]

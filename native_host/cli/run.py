@@ -25,6 +25,7 @@ from native_host.cli.options import (
     reference,
 )
 from native_host.cli.terminal import session
+from native_host.cli.text_files import NotText, decode
 
 Prompt = Annotated[
     list[str] | None,
@@ -145,10 +146,13 @@ def _text(prompt: list[str] | None) -> str | None:
     """The arguments, an empty line, and what is piped in; None for a conversation.
 
     Raises:
-        typer.BadParameter: nothing is asked.
+        typer.BadParameter: nothing is asked, or the pipe holds no text.
     """
     is_piped = not sys.stdin.isatty()
-    piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip("\n") if is_piped else ""
+    try:
+        piped = decode(sys.stdin.buffer.read(), "The pipe's content").strip("\n") if is_piped else ""
+    except NotText as error:
+        raise typer.BadParameter(str(error), param_hint="PROMPT") from error
     parts = [part for part in (" ".join(prompt or []), piped) if part.strip()]
     if not parts and (prompt or is_piped):
         told = ", and nothing came through the pipe" if is_piped else ""

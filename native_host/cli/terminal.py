@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from native_host.cli.remedies import remedy
 from native_host.cli.words import plain
 from native_host.protocol.errors import RETRYABLE, TabAgentError
 from native_host.settings import Settings, SettingsError, load_settings, resolve_directories
+
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON allows in a string and that change what a terminal does or in which order it shows text."""
 
 FLAGS: ContextVar[dict[str, Any] | None] = ContextVar("FLAGS", default=None)
 """Settings given as options before the command."""
@@ -51,7 +55,8 @@ class Terminal:
 
     def json(self, value: Any, *, line: bool = False) -> None:
         """Print a JSON value; ``line``: on one line."""
-        typer.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=not _speaks_utf8()))
+        text = json.dumps(value, indent=None if line else 2, ensure_ascii=not _speaks_utf8())
+        typer.echo(_STEERING.sub(lambda character: f"\\u{ord(character[0]):04x}", text))
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print a line."""

@@ -285,5 +285,5 @@ def test_a_home_that_cannot_be_written(cli: Cli) -> None:
         done = cli("list", TABAGENT_STATE_DIR=str(blocked / "state"))
     else:
         done = cli("list", TABAGENT_STATE_DIR="/proc/none")
-    assert done.returncode == exit_status.TRY_LATER
-    assert done.stderr.startswith("error broker_unavailable: ")
+    assert done.returncode == exit_status.FAILED
+    assert done.stderr.startswith("error config_unwritable: ")

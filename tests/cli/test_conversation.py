@@ -158,6 +158,9 @@ def test_a_file_goes_with_the_next_question(chaos: TerminalSession, cli: Cli) ->
     file = cli.installation.root / "order.txt"
     file.write_text('"tokens": 4}')
     assert "12 characters" in say(chaos, f"/file {file}")
+    binary = cli.installation.root / "page.txt"
+    binary.write_bytes(b"%PDF-1.7\n\0")
+    assert "is a PDF" in say(chaos, f"/file {binary}"), "h25"
     assert "0 1 2 3 \n" in say(chaos, "{")
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
+import socketserver
 import stat
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,10 @@ import pytest
 from backends.registry import descriptors
 from installer.doctor import Severity
 from native_host.cli import exit_status
-from native_host.cli.doctor import engines
+from native_host.cli.doctor import engines, http
 from native_host.cli.doctor.engines import _importable
 from native_host.cli.doctor.handshake import HandshakeFailed, shake_hands
+from native_host.settings import resolve
 from tests.cli.terminal import Cli
 from tests.support import MODEL
 
@@ -51,6 +56,7 @@ def look(cli: Cli, *arguments: str, **environ: str) -> tuple[int, dict[str, dict
 
 
 def test_all_is_well(healthy: Cli) -> None:
+    healthy.environ.pop("TABAGENT_CPU_VARIANT", None)  # of the caller
     done = healthy("doctor")
     assert done.returncode == 0, done.stdout
     assert "Google Chrome: registered at " in done.stdout
@@ -128,6 +134,42 @@ def test_fix_takes_no_browser_from_another_installation(healthy: Cli) -> None:
     assert not manifest(healthy, "chromium").exists()
 
 
+def test_s17_a_wrapper_that_others_can_change_is_not_started(healthy: Cli) -> None:
+    shared = healthy.installation.root / "shared"
+    shared.mkdir()
+    started = shared / "started"
+    python = shared / "python"
+    python.write_text(f'#!/bin/sh\ntouch {started}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    launcher(healthy).write_text(launcher(healthy).read_text().replace(sys.executable, str(python)))
+    shared.chmod(0o777)
+    status, found = look(healthy, "--fix")
+    assert (status, found["launcher"]["severity"]) == (exit_status.FAILED, "problem")
+    assert f"{shared} can be changed by other users" in found["launcher"]["message"]
+    assert found["handshake"]["severity"] == "problem"
+    assert not started.exists(), "another user's program was started"
+    assert f"{shared} can be changed by other users" in healthy("status").stdout
+
+
+def test_s17_an_environment_that_others_can_change_is_not_installed(cli: Cli) -> None:
+    add_browser(cli, "google-chrome")
+    shared, here = cli.installation.root / "shared", Path(sys.prefix)
+    (shared / "env" / "bin").mkdir(parents=True)
+    for name in ("pyvenv.cfg", "lib"):
+        (shared / "env" / name).symlink_to(here / name)
+    python = shared / "env" / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    shared.chmod(0o777)
+    done = subprocess.run(
+        [python, "-c", "from native_host.cli.main import main; main()", "install"],
+        env=cli.environ, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == exit_status.FAILED, done
+    assert f"{shared} can be changed by other users" in done.stderr
+    assert not manifest(cli).exists()
+    assert not launcher(cli).exists()
+
+
 def test_keys_that_lie_open_are_closed(healthy: Cli) -> None:
     config = healthy.installation.root / "config"
     config.mkdir(exist_ok=True)
@@ -153,17 +195,32 @@ def test_a_socket_folder_that_is_open_is_closed(healthy: Cli) -> None:
     assert look(healthy, "--fix")[0] == 0
 
 
-def test_http_is_asked_for_and_not_there(healthy: Cli) -> None:
+@pytest.fixture
+def other_program() -> Iterator[int]:
+    """Port of a program that is not ours and closes every connection at once."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_http_is_asked_for_and_not_there(healthy: Cli, other_program: int) -> None:
     assert look(healthy, TABAGENT_HTTP_PORT="1")[1]["HTTP"]["severity"] == "ok", "it is off"
     healthy.installation.chaos_model("kept")
     healthy.ok("load", "kept", "--engine", "chaos")
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        asked_for = {"TABAGENT_HTTP": "true", "TABAGENT_HTTP_PORT": str(other.getsockname()[1])}
-        status, found = look(healthy, **asked_for)
-        assert (status, found["HTTP"]["severity"]) == (exit_status.FAILED, "problem")
-        assert "started before the setting: tabagent stop" in found["HTTP"]["remedy"]
-        healthy.ok("stop")
-        assert "http_port" in look(healthy, **asked_for)[1]["HTTP"]["remedy"]
+    asked_for = {"TABAGENT_HTTP": "true", "TABAGENT_HTTP_PORT": str(other_program)}
+    status, found = look(healthy, **asked_for)
+    assert (status, found["HTTP"]["severity"]) == (exit_status.FAILED, "problem")
+    assert "started before the setting: tabagent stop" in found["HTTP"]["remedy"]
+    healthy.ok("stop")
+    assert "http_port" in look(healthy, **asked_for)[1]["HTTP"]["remedy"]
+
+
+def test_a_program_that_never_answers_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "LIMIT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = dataclasses.replace(resolve().settings, http=True, http_port=silent.getsockname()[1])
+        assert not http.answers(settings)
 
 
 def test_http_answers_and_an_open_token_of_ours_is_made_anew(healthy: Cli) -> None:
@@ -212,7 +269,9 @@ def test_a_bad_setting_is_a_problem_and_nothing_is_started(healthy: Cli) -> None
 
 
 def test_another_variant_than_the_best_is_told(healthy: Cli) -> None:
-    healthy.ok("load", MODEL)
+    healthy.environ.pop("TABAGENT_CPU_VARIANT", None)  # of the caller
+    healthy.installation.chaos_model("kept")
+    healthy.ok("load", "kept", "--engine", "chaos")
     _, found = look(healthy, TABAGENT_CPU_VARIANT="x64")
     assert found["CPU variant"]["severity"] == "ok", "the broker that runs was started without it"
     healthy.ok("stop")

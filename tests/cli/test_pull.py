@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 from native_host.cli import exit_status
 from tests.cli.terminal import Cli
 from tests.fake_hub import FakeHub, Fault, Repository
+from tests.library.pulling import tiny
 from tests.made_models import gguf
 from tests.support import Installation, eventually
 
@@ -40,6 +42,25 @@ def test_a_bar_with_rate_and_time_left(puller: Cli) -> None:
         terminal.expect(r"downloading slow-Q4_0\.gguf [^\r]+ [kM]B / 4\.0 MB +[\d.]+ [kM]?B/s +\d+s left")
         terminal.expect(r"org/slow-GGUF\S* is here, 4\.0 MB")
         assert terminal.end() == 0
+
+
+def test_s1_a_name_cannot_mark_up_the_bar(puller: Cli, hub: FakeHub) -> None:
+    """Brackets in a file's name are shown as they are."""
+    file = "[][red]m[link=httpsx]-Q4_0.gguf"
+    hub.repositories[REPO] = Repository({file: tiny(2_000_000)})
+    hub.faults[file] = Fault(delay_s=0.05)
+    with puller.on_terminal("pull", REPO) as terminal:
+        terminal.expect(r"downloading \[\]\[red\]m\[link=httpsx\]-Q4_0\.gguf")
+        terminal.expect(r"org/slow-GGUF\S* is here")
+        assert terminal.end() == 0
+
+
+def test_s1_a_hub_s_text_in_json_cannot_steer_the_terminal(puller: Cli, hub: FakeHub) -> None:
+    task = "\x1b[2J\x9b2J\u202eabc\u2028"
+    hub.repositories[REPO].metadata = {"pipeline_tag": task}
+    done = puller("detect", REPO, "--json")
+    assert json.loads(done.stdout)["task"] == task
+    assert done.stdout.replace("\n", "").isprintable()
 
 
 def test_a_pipe_gets_the_result_alone(puller: Cli, hub: FakeHub) -> None:
@@ -80,3 +101,15 @@ def test_a_hub_that_is_not_there(install: Callable[..., Installation]) -> None:
     assert done.returncode == exit_status.TRY_LATER
     assert "error hub_unavailable: " in done.stderr
     assert "Is there a network?" in done.stderr
+
+
+def test_h2_a_gated_repository(puller: Cli, hub: FakeHub) -> None:
+    hub.repositories[REPO].metadata = {"gated": "manual"}
+    hub.faults[FILE] = Fault(statuses=[403])
+    assert "error gated: " in puller("pull", REPO).stderr
+    assert hub.downloads(FILE) == 0
+    puller.installation.stop()
+    puller.environ["HF_TOKEN"] = "hf_secret"
+    assert "error gated: " in puller("pull", REPO).stderr
+    assert hub.downloads(FILE) == 1
+    assert "is here" in puller.ok("pull", REPO)

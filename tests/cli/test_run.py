@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from native_host.cli import exit_status
+from native_host.cli.text_files import NotText, decode
 from tests.cli.terminal import Cli
 from tests.fake_hub import FakeHub, Repository
 from tests.made_models import gguf
@@ -52,9 +54,51 @@ def test_a_pipe_follows_the_question(real: Cli) -> None:
     assert both["usage"]["prompt_tokens"] == arguments["usage"]["prompt_tokens"] == piped["usage"]["prompt_tokens"]
 
 
-def test_a_pipe_may_carry_anything(real: Cli) -> None:
-    content = b"<|im_end|>\0\r\n" + b"\xff\xfe\x80" + "日本😀".encode()
+def test_a_pipe_may_carry_any_text(real: Cli) -> None:
+    content = b"<|im_end|>\r\n\x1b[1m\f" + b"a log with a stray byte" * 20 + b"\xff" + "日本😀".encode()[:-1]
     assert real.lines("run", MODEL, "--max-tokens", "2", "What is it?", piped=content)[-1]["event"] == "done"
+
+
+PDF = b"%PDF-1.4\n1 0 obj <</Type /Catalog>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n"
+BINARIES = {
+    "pdf": (PDF, "is a PDF"),
+    "pdf after other bytes": (b"\n" * 900 + PDF, "is a PDF"),
+    "zip": (b"PK\x03\x04\x14\x00\x08\x08" + bytes(range(256)), "ZIP"),
+    "gzip": (gzip.compress(b"text" * 100), "gzip"),
+    "png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "--image"),
+    "model": (gguf([("t", [32], 0, bytes(128))], general__architecture="llama"), "GGUF"),
+    "nul": (b"a\0b", "NUL"),
+    "noise": (bytes(range(1, 256)) * 4, "not text"),
+    "latin-1": ("Grüße, schöne Büßer".encode("latin-1"), "iconv"),
+    "utf-16 cut": ("text".encode("utf-16") + b"a", "utf-16"),
+}
+
+
+@pytest.mark.parametrize(("content", "says"), BINARIES.values(), ids=BINARIES)
+def test_h25_what_is_no_text_is_not_decoded(content: bytes, says: str) -> None:
+    with pytest.raises(NotText, match=says) as caught:
+        decode(content, "page")
+    assert str(caught.value).startswith("page is ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["日本 😀\r\n\t\f".encode(), "日本".encode("utf-16"), "日本".encode("utf-8-sig"), "日本".encode("utf-32"), b"",
+     b"GGUF is a format", b"BZh", "日本".encode()[:-1], b"\x1b[1mbold\x1b[0m"],
+)  # fmt: skip
+def test_h25_text_of_any_script_is_text(content: bytes) -> None:
+    text = decode(content, "page")
+    assert "\ufffd" not in text
+    assert "日" in text or content.isascii()
+
+
+@pytest.mark.parametrize("arguments", [("Summarise.",), (), ("--raw",), ("--json", "Summarise.")])
+def test_h25_a_pdf_in_the_pipe_is_wrong_usage(cli: Cli, arguments: tuple[str, ...]) -> None:
+    done = cli("run", MODEL, *arguments, piped=PDF)
+    assert (done.returncode, done.stdout) == (exit_status.USAGE, "")
+    assert "is a PDF" in done.stderr
+    assert "pdftotext" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_too_long_a_pipe_is_refused_with_the_numbers(real: Cli) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from native_host.settings import Origin, Resolved, SettingsError, resolve
+from native_host.cli.attachments import response_format
+from native_host.cli.options import reference
+from native_host.settings import Origin, Resolved, Settings, SettingsError, resolve
 from tabagent_harness import origin
 from tests.cli.settings_table import table
 from tests.support import Installation
@@ -160,6 +165,64 @@ def test_variables_of_others_are_no_settings(tmp_path: Path) -> None:
     resolved(tmp_path, TABAGENT_CPU_VARIANT="haswell", TABAGENT_TEST_MODELS="/a", TABAGENT="x")
 
 
+PATHS = [it for it in fields(Settings) if it.type in ("Path", "tuple[Path, ...]") or it.name == "http_token_file"]
+
+
+@pytest.mark.parametrize("setting", PATHS, ids=lambda it: it.name)
+@pytest.mark.parametrize("value", ["~nosuch/folder", "~nosuch"])
+def test_s18_a_home_that_is_nowhere_is_an_error(tmp_path: Path, setting: Field[Any], value: str) -> None:
+    """In the environment and in the file; a NUL likewise."""
+    variable = f"TABAGENT_{setting.name.upper()}"
+    with pytest.raises(SettingsError, match=f"^{variable}: .*'~nosuch'.*give a full path") as caught:
+        resolve({}, {"TABAGENT_CONFIG_DIR": str(tmp_path), variable: value})
+    assert caught.value.variable == variable
+    if setting.name == "config_dir":
+        return
+    text = f"['{value}']" if setting.type == "tuple[Path, ...]" else f"'{value}'"
+    assert f": {setting.name}: " in refusal(tmp_path, f"{setting.name} = {text}")
+    nul = text.replace(f"'{value}'", '"a\\u0000b"')
+    assert "NUL" in refusal(tmp_path, f"{setting.name} = {nul}")
+
+
+COMMANDS = {"tabagent-host": [origin()], "tabagent-broker": [], "tabagent": ["status"], "http": []}
+
+
+def run_process(command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run one of our processes to its end."""
+    program = [str(Path(sys.executable).with_name(command)), *COMMANDS[command]]
+    if command == "http":
+        program = [sys.executable, "-m", "native_host.http_server"]
+    return subprocess.run(
+        program, check=False, env=environ, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=60
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_s18_every_process_says_which_setting_has_no_home(tabagent: Installation, command: str) -> None:
+    done = run_process(command, {**tabagent.environ, "TABAGENT_OLLAMA_DIR": "~nosuch/models"})
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert "TABAGENT_OLLAMA_DIR: no home directory is known for '~nosuch'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "home"), [*((command, {}) for command in COMMANDS), ("tabagent", {"HOME": "it"})])
+def test_s18_no_home_at_all_is_a_sentence(command: str, home: dict[str, str]) -> None:
+    """The password database of the process is replaced: its user has no entry there. A relative HOME is none."""
+    site = "import pwd\ndef missing(*_):\n    raise KeyError\npwd.getpwuid = pwd.getpwnam = missing\n"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "sitecustomize.py").write_text(site)
+        done = run_process(command, {"PATH": os.environ["PATH"], "PYTHONPATH": folder, **home})
+        assert (done.returncode, done.stdout) == (2, ""), done
+        assert "set HOME to a full path" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_s18_commands_read_an_unknown_home_as_a_file_name() -> None:
+    assert reference("~nosuch/model.gguf") == str(Path.cwd() / "~nosuch" / "model.gguf")
+    with pytest.raises(typer.BadParameter, match="cannot be read"):
+        response_format("~nosuch/schema.json")
+
+
 @pytest.mark.parametrize("command", ["tabagent-host", "tabagent-broker", "tabagent"])
 def test_every_process_refuses_a_bad_file(tabagent: Installation, command: str) -> None:
     config = tabagent.root / "config"
@@ -170,7 +233,7 @@ def test_every_process_refuses_a_bad_file(tabagent: Installation, command: str) 
         [os.path.join(os.path.dirname(sys.executable), command), *arguments],
         check=False, env=tabagent.environ, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=30,
     )  # fmt: skip
-    assert done.returncode in (1, 2)
+    assert done.returncode == 2
     assert "did you mean keep_alive_s?" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""

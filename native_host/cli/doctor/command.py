@@ -97,7 +97,7 @@ def _subjects(
         yield "Settings and folders", _all(storage.settings(resolved), storage.folders(resolved.settings))
         yield "Browsers", _browsers(paths)
         yield "Background process", _broker(terminal)
-        yield _HOST, handshake.examine(_registered_host(paths))
+        yield _HOST, _host(paths)
         yield "Processor", engines.processor(terminal)
     if not quick:
         yield "Engines", engines.engines()
@@ -113,6 +113,18 @@ def _browsers(paths: InstallPaths) -> Iterator[Finding]:
         yield from browsers.examine(installer.status(paths))
     except InstallError as error:
         yield Finding("browsers", Severity.PROBLEM, f"{error.code}: {error.message}")
+
+
+def _host(paths: InstallPaths) -> Iterable[Finding]:
+    """The handshake, unless another user could change the program that would be started."""
+    try:
+        unsafe = installer.status(paths).launcher.problem
+    except InstallError:
+        unsafe = None  # reported among the browsers
+    if unsafe is None:
+        return handshake.examine(_registered_host(paths))
+    message = "The host was not started: another user could change it."
+    return [Finding("handshake", Severity.PROBLEM, message, "Correct what is wrong with the launcher.")]
 
 
 def _registered_host(paths: InstallPaths) -> Path:
