@@ -33,6 +33,7 @@ from native_host.core.model_manager import ModelManager
 from native_host.core.model_service import ModelService
 from native_host.core.system_service import SystemService
 from native_host.core.task_service import TaskService
+from native_host.core_dumps import disable_core_dumps
 from native_host.settings import Settings, SettingsError, load_settings
 from native_host.transports.broker_link import UnsafeLocation, private_dir
 from native_host.transports.http_child import HttpChild
@@ -49,19 +50,27 @@ LAST_CALL_S = 0.05
 
 def main() -> None:
     """Entry point of ``tabagent-broker``."""
+    disable_core_dumps()
     try:
         settings = load_settings()
         private_dir(settings.socket_path.parent)
-    except (SettingsError, UnsafeLocation, OSError) as error:
+    except SettingsError as error:
+        sys.stderr.write(f"tabagent-broker: {error}\n")
+        sys.exit(2)
+    except (UnsafeLocation, OSError) as error:
         sys.exit(f"tabagent-broker: {error}")
-    lock = os.open(settings.socket_path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        lock = os.open(settings.socket_path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _start_log(settings)
     except BlockingIOError:
         return
-    _start_log(settings)
+    except OSError as error:
+        sys.exit(f"tabagent-broker: {error}")
     os.chdir("/")  # no name of a model means a file of the folder that the first client stood in
-    asyncio.run(Broker(settings).run())
+    asyncio.Runner().run(Broker(settings).run())
+    logging.shutdown()
+    os._exit(0)  # a thread may still wait for a server or a disk; nothing that it holds needs an orderly end
 
 
 class Broker:

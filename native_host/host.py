@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from manifests import extensions
+from native_host.core_dumps import disable_core_dumps
 from native_host.settings import SettingsError, load_settings
 from native_host.transports.stdio import BrowserRelay
 
@@ -23,6 +24,7 @@ Talk to it by hand with:  tabagent-harness
 
 def main() -> None:
     """Entry point of ``tabagent-host``."""
+    disable_core_dumps()
     if os.isatty(0):
         os.write(2, USAGE.encode())
         sys.exit(2)

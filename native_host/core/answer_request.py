@@ -8,8 +8,8 @@ from typing import Any
 
 from backends.contract import EngineDescriptor
 from native_host.protocol.errors import ErrorCode, TabAgentError
-from native_host.protocol.messages.chat import ToolChoice
 from native_host.protocol.messages.requests import ChatRequest, GenerateOptions, GenerateRequest, LoadOptions
+from native_host.protocol.messages.tool_choice import ToolChoice, mode_of, named_tools
 
 CAPABILITIES = frozenset({"grammar", "json_schema", "logprobs", "tools", "tool_choice"})
 """What a request for an answer may need of its engine."""
@@ -27,17 +27,18 @@ def sampling_fields(options: GenerateOptions) -> dict[str, Any]:
 
 
 def conversation_fields(request: ChatRequest) -> dict[str, Any]:
-    """``Conversation`` of the engines' contract. A tool that is named is the only one offered, and called once."""
-    tools, choice, parallel = request.tools, request.tool_choice, request.parallel_tool_calls
-    if isinstance(choice, ToolChoice):
-        named = choice.function.name
-        tools, choice, parallel = [tool for tool in tools if tool.function.name == named], "required", False
+    """``Conversation`` of the engines' contract. Tools that are named are the only ones offered; one is called once."""
+    tools, choice = request.tools, request.tool_choice
+    if (named := named_tools(choice)) is not None:
+        tools = [tool for tool in tools if tool.function.name in named]
     return {
         "messages": [message.model_dump(exclude_none=True) for message in request.messages],
         "tools": [tool.model_dump(exclude_none=True) for tool in tools],
-        "tool_choice": choice if tools else "none",
-        "parallel_tool_calls": parallel,
+        "tool_choice": mode_of(choice) if tools else "none",
+        "parallel_tool_calls": request.parallel_tool_calls and not isinstance(choice, ToolChoice),
         "thinking": request.thinking,
+        "reasoning_effort": request.reasoning_effort,
+        "template_options": request.template_options,
     }
 
 
@@ -68,7 +69,7 @@ def _needs(request: GenerateRequest | ChatRequest) -> Iterator[tuple[str, str]]:
         yield "logprobs", "tell the probabilities of tokens"
     if isinstance(request, ChatRequest) and request.tools and request.tool_choice != "none":
         yield "tools", "call tools"
-        if request.tool_choice != "auto":
+        if mode_of(request.tool_choice) != "auto":
             yield "tool_choice", "be made to call a tool"
 
 

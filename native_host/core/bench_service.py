@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from native_host.core import threads
 from native_host.core.bench_workload import CHARACTERS_PER_TOKEN, Workload, passage, rates
 from native_host.core.engine_choice import AUTO, FALLBACK, Candidate, EngineChoice
 from native_host.core.engine_ranking import EngineRanking
@@ -52,7 +53,7 @@ class BenchService:
 
     async def bench_model(self, request: BenchModelRequest, reply: Reply) -> BenchModelResult:
         """Measure the engines that can run a model. Each is loaded for it, and unloaded afterwards."""
-        model = await asyncio.to_thread(self._library.find, request.model)
+        model = await threads.LIBRARY.run(self._library.find, request.model)
         candidates = await self._candidates(model, request)
         if self._running.locked() or any(it.active for it in self._models.models):
             raise TabAgentError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
+from native_host.core import threads
 from native_host.core.engine_ranking import EngineRanking
 from native_host.core.model_detection import ModelDetection
 from native_host.core.model_library.library import Model, ModelLibrary
@@ -91,7 +91,7 @@ class EngineChoice:
             return False
 
     async def _elsewhere(self, model: Model, preference: str) -> list[Model]:
-        return await asyncio.to_thread(self._library.namesakes, model) if preference == FALLBACK else []
+        return await threads.LIBRARY.run(self._library.namesakes, model) if preference == FALLBACK else []
 
 
 def choose_engines(facts: ModelFacts, preference: str, engines: Sequence[EngineDescriptor]) -> list[EngineDescriptor]:

@@ -6,7 +6,6 @@ when it can do what requests might ask of the first. Any other keeps its place.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from backends.contract import EngineDescriptor
 from backends.registry import version
+from native_host.core import threads
 from native_host.core.answer_request import CAPABILITIES
 from native_host.core.machine import Machine
 from native_host.core.measured_speed import (
@@ -84,14 +84,14 @@ class EngineRanking:
         speed = Speed(
             conditions=conditions,
             engine=engine.name,
-            engine_version=await asyncio.to_thread(version, engine),
+            engine_version=await threads.QUICK.run(version, engine),
             prefill_tokens_per_second=prefill,
             decode_tokens_per_second=decode,
             load_ms=load_ms,
             measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
-            await asyncio.to_thread(self._file.record, speed)
+            await threads.QUICK.run(self._file.record, speed)
         except OSError as error:
             log.warning("a measured speed is lost: %s", error)
             return False
@@ -102,11 +102,11 @@ class EngineRanking:
 
     async def _speeds(self, facts: ModelFacts, options: LoadOptions) -> dict[str, Speed]:
         """By engine; those that still hold."""
-        identity = await asyncio.to_thread(fingerprint, facts)
-        if identity is None or not await asyncio.to_thread(self._file.knows, identity):
+        identity = await threads.LIBRARY.run(fingerprint, facts)
+        if identity is None or not await threads.QUICK.run(self._file.knows, identity):
             return {}
         conditions = await self._conditions(facts, options)
-        return {} if conditions is None else await asyncio.to_thread(self._valid, conditions)
+        return {} if conditions is None else await threads.QUICK.run(self._valid, conditions)
 
     def _valid(self, conditions: Conditions) -> dict[str, Speed]:
         return {
@@ -116,7 +116,7 @@ class EngineRanking:
         }
 
     async def _conditions(self, facts: ModelFacts, options: LoadOptions) -> Conditions | None:
-        identity = await asyncio.to_thread(fingerprint, facts)
+        identity = await threads.LIBRARY.run(fingerprint, facts)
         if identity is None:
             return None
         try:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from native_host.core.bench_service import BenchService
+from native_host.core.disk_errors import disk_error
 from native_host.core.inference_service import InferenceService
 from native_host.core.library_service import LibraryService
 from native_host.core.model_service import ModelService
@@ -77,6 +78,9 @@ class HandlerRouter:
         except TabAgentError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and (known := disk_error(error)):
+                log.warning("%s failed: %s", message["action"], error)
+                raise known from error
             log.exception("%s failed", message["action"])
             raise TabAgentError(
                 ErrorCode.INTERNAL_ERROR, f"TabAgent has a defect ({type(error).__name__}); its log has the details."

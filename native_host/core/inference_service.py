@@ -12,7 +12,7 @@ from native_host.protocol.messages.requests import ChatRequest, GenerateRequest,
 from native_host.protocol.messages.results.answers import GenerateResult, TokenizeResult
 from native_host.settings import Settings
 
-_MORE_THAN_TEXT = {"reasoning", "tool_calls", "logprobs"}
+_MORE_THAN_TEXT = {"reasoning", "tool_calls", "logprobs", "prompt_tokens"}
 
 
 class InferenceService:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from native_host.core import threads
+from native_host.core.disk_errors import disk_errors
 from native_host.core.engine_ranking import EngineRanking
 from native_host.core.model_detection import ModelDetection
-from native_host.core.model_library.hub_cache import HubCache
-from native_host.core.model_library.library import Model, ModelLibrary
+from native_host.core.model_library.hub_cache import HubCache, lies_in_cache
+from native_host.core.model_library.library import HUB, Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
+from native_host.core.model_library.own_files import own_files
 from native_host.core.model_library.pull import Puller
 from native_host.core.model_library.served import RemoteModel
 from native_host.core.model_library.servers import ModelServers
@@ -67,7 +70,7 @@ class LibraryService:
     async def list_models(self, _request: ListModelsRequest, _reply: Reply) -> ListModelsResult:
         """Every model on disk that is whole and of a kind we know, and those of servers that answer."""
         entries = []
-        for file in await asyncio.to_thread(self._library.models):
+        for file in await threads.LIBRARY.run(self._library.models):
             try:
                 facts = await self._detection.of_model(file)
             except TabAgentError as error:
@@ -99,9 +102,9 @@ class LibraryService:
         if served is not None:
             return await self._pull_there(served, reply)
         facts, path = await self._puller.pull(request.model, reply, allow_pickle=request.allow_pickle)
-        names = [file.name for file in await asyncio.to_thread(self._library.files) if file.path == path]
+        name = await threads.LIBRARY.run(self._library.name_of, path)
         return PullModelResult(
-            model=names[0] if names else str(path),
+            model=name or str(path),
             path=str(path),
             repo=facts["repo"] or "",
             commit=facts["commit"] or "",
@@ -109,7 +112,7 @@ class LibraryService:
         )
 
     async def remove_model(self, request: RemoveModelRequest, _reply: Reply) -> RemoveModelResult:
-        """Remove a model's files, and what only they needed."""
+        """Remove a model's files, or list them for ``dry_run``. Files that another model has too are kept."""
         file = await self._find(request.model)
         if self._models.is_known(file):
             raise TabAgentError(ErrorCode.MODEL_IN_USE, f"{file.name} is loaded; unload it first.", model=file.name)
@@ -120,8 +123,9 @@ class LibraryService:
                 model=file.name,
                 source=file.source,
             )
-        freed = await asyncio.to_thread(_remove, file)
-        return RemoveModelResult(model=file.name, freed_bytes=freed)
+        with disk_errors(file.path):
+            files, freed = await threads.REMOVAL.run(self._remove, file, dry_run=request.dry_run)
+        return RemoveModelResult(model=file.name, files=[str(path) for path in files], freed_bytes=freed)
 
     async def verify_model(self, request: VerifyModelRequest, reply: Reply) -> VerifyModelResult:
         """Read a model's files again."""
@@ -132,36 +136,40 @@ class LibraryService:
             )
         paths = file.files or (file.path,)
         done = 0
+        unwanted = threading.Event()
 
         def advance(count: int) -> None:
             nonlocal done
             done += count
 
         async def check(path: Path) -> VerifiedFile:
-            reading = asyncio.create_task(asyncio.to_thread(verify, path, advance))
+            reading = threads.VERIFICATION.submit(verify, path, advance, unwanted.is_set)
             verified = await reported(
                 reading, lambda: reply.progress("verifying", done, file.size_bytes, "bytes", file=path.name)
             )
             return VerifiedFile(path=str(path), size_bytes=path.stat().st_size, verified=verified)
 
-        checked = [await check(path) for path in paths]
+        try:
+            checked = [await check(path) for path in paths]
+        finally:
+            unwanted.set()
         valid = all(it.verified is not False for it in checked)
         try:
-            await asyncio.to_thread(self._detection.look_at, str(file.path))
+            await threads.VERIFICATION.run(self._detection.look_at, str(file.path))
         except TabAgentError:
             valid = False
         return VerifyModelResult(model=file.name, valid=valid, files=checked)
 
     async def _pull_there(self, model: RemoteModel, reply: Reply) -> PullModelResult:
-        loop, server = asyncio.get_running_loop(), self._servers.server(model)
+        server = self._servers.server(model)
         done = total = 0
 
         def progress(*now: int) -> None:
             nonlocal done, total
             done, total = now
 
-        catalogue = await asyncio.to_thread(server.open)
-        pulling = loop.run_in_executor(None, server.pull, catalogue, model.id, progress)
+        catalogue = await threads.SERVERS.run(server.open)
+        pulling = threads.SERVER_PULLS.submit(server.pull, catalogue, model.id, progress)
         try:
             await reported(pulling, lambda: reply.progress("downloading", done, total, "bytes"))
         finally:
@@ -169,8 +177,20 @@ class LibraryService:
             pulling.add_done_callback(lambda it: it.cancelled() or it.exception())
         return PullModelResult(model=model.name, path=model.server.url, repo="", commit="", size_bytes=total)
 
+    def _remove(self, file: ModelFile, *, dry_run: bool) -> tuple[list[Path], int]:
+        """Return the files that go, and the bytes that become free."""
+        of_others = {path for other in self._library.files() if other.path != file.path for path in other.files}
+        files = [path for path in _files_to_remove(file) if path not in of_others]
+        if file.source == HUB and not dry_run:
+            return files, HubCache.shared().remove(files)
+        freed = sum(_size(path) for path in files)
+        if not dry_run:
+            for path in files:
+                path.unlink(missing_ok=True)
+        return files, freed
+
     async def _find(self, reference: str) -> Model:
-        return await asyncio.to_thread(self._library.find, reference)
+        return await threads.LIBRARY.run(self._library.find, reference)
 
     def _entry(self, file: Model, facts: ModelFacts) -> ModelEntry:
         return ModelEntry(
@@ -182,13 +202,19 @@ class LibraryService:
             size_bytes=facts["size_bytes"] or file.size_bytes,
             source=file.source,
             loaded=self._models.is_loaded(file),
+            architecture=facts["architecture"],
+            parameters=facts["parameters"],
+            modified_at=file.modified_at,
         )
 
 
-def _remove(file: ModelFile) -> int:
-    if file.source == "hub":
-        return HubCache.shared().remove(file.files)
-    freed = file.size_bytes
-    for path in file.files:
-        path.unlink(missing_ok=True)
-    return freed
+def _files_to_remove(file: ModelFile) -> tuple[Path, ...]:
+    if file.source == HUB:
+        return tuple(path for path in file.files if lies_in_cache(path))
+    return own_files(file.path, file.files)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _PLACING = attrgetter("gpu_layers", "mlock", "device", "dtype")
 
 
+_MAX_COUNT = 2**53
+_COUNTS = ("context_length", "context_train_length", "vocab_size", "embedding_length", "size_bytes")
+
+
 class State(StrEnum):
     """Where a model is in its life."""
 
@@ -53,6 +57,8 @@ class LoadedModel:
         self.loading: asyncio.Task[None] | None = None
         self.unloading: asyncio.Task[None] | None = None
         self.died = False
+        self.reserved_bytes = 0
+        """Memory that was found free for it before its load began."""
         self.info: dict[str, Any] = {}
         self.load_ms = 0.0
         self.active = 0
@@ -71,6 +77,11 @@ class LoadedModel:
     def memory_bytes(self) -> int:
         """Resident memory of its worker; 0 where it has none or the platform does not tell."""
         return (self.worker.memory_bytes or 0) if self.worker is not None else 0
+
+    @property
+    def pending_bytes(self) -> int:
+        """Memory reserved for a load in progress that its worker has not taken yet."""
+        return max(0, self.reserved_bytes - self.memory_bytes) if self.state is State.LOADING else 0
 
     def gone_reason(self) -> TabAgentError:
         """What a request is told that ran or waited when it was unloaded."""
@@ -142,7 +153,7 @@ class LoadedModel:
     def report_load(self, event: Event) -> None:
         """Take an event of the worker's ``load_model``."""
         if event["event"] == "done":
-            self.info = event["result"]
+            self.info = _checked_info(event["result"], self.engine.name)
         elif event["event"] == "progress":
             self._progress = (event["done"], event["total"])
             self._changed.set()
@@ -163,3 +174,20 @@ class LoadedModel:
             await reply.progress("loading", done, total, "bytes")
             self._changed.clear()
             await self._changed.wait()
+
+
+def _checked_info(info: Any, engine: str) -> dict[str, Any]:
+    """Return a worker's description of its model, which ``status`` and later requests repeat.
+
+    Raises:
+        TabAgentError: ``load_failed`` for a description of the wrong form.
+    """
+    if not isinstance(info, dict) or not all(_is_count(info.get(name)) for name in _COUNTS):
+        raise TabAgentError(ErrorCode.LOAD_FAILED, f"The engine {engine} described its model with invalid numbers.")
+    if not isinstance(info.get("architecture"), str) or not isinstance(info.get("actions"), list):
+        raise TabAgentError(ErrorCode.LOAD_FAILED, f"The engine {engine} described its model in an invalid form.")
+    return info
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from native_host.core import threads
 from native_host.core.native import native_module
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
@@ -13,7 +14,7 @@ class Machine:
     """Facts from ``tabagent_model``, imported when first asked for. Slow answers come from a thread."""
 
     def __init__(self) -> None:
-        self._chosen: asyncio.Task[Any] | None = None
+        self._chosen: asyncio.Future[Any] | None = None
 
     async def cpu_variant(self) -> str:
         """The ggml CPU variant that serves here; it was tried in a child process."""
@@ -21,12 +22,12 @@ class Machine:
 
     async def available_memory(self) -> int:
         """Bytes that a new process could use."""
-        return int((await asyncio.to_thread(_hardware))["memory"]["available_bytes"])
+        return int((await threads.QUICK.run(_hardware))["memory"]["available_bytes"])
 
     async def hardware(self) -> dict[str, Any]:
         """The ``hardware`` action's result."""
         chosen = await self._variant()
-        facts = await asyncio.to_thread(_hardware)
+        facts = await threads.QUICK.run(_hardware)
         variants = [
             {
                 "name": variant.name,
@@ -48,12 +49,12 @@ class Machine:
     async def identity(self) -> str:
         """What tells it from machines that compute at another speed."""
         chosen = await self._variant()
-        cpu = (await asyncio.to_thread(_hardware))["cpu"]
+        cpu = (await threads.QUICK.run(_hardware))["cpu"]
         return f"{cpu['brand']}, {cpu['physical_cores']} cores, {chosen.variant}"
 
     async def _variant(self) -> Any:
         if self._chosen is None or (self._chosen.done() and self._chosen.exception() is not None):
-            self._chosen = asyncio.create_task(asyncio.to_thread(_choose_variant))
+            self._chosen = threads.MACHINE.submit(_choose_variant)
         return await asyncio.shield(self._chosen)
 
 

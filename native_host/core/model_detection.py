@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from backends.contract import EngineDescriptor
 from backends.registry import is_available
+from native_host.core import threads
+from native_host.core.model_library.hub_names import as_reference, check_facts
+from native_host.core.model_library.hub_token import hub_token
 from native_host.core.model_library.library import Model
 from native_host.core.model_library.served import RemoteModel
 from native_host.core.model_library.servers import ModelServers
@@ -34,6 +37,24 @@ _CODES = {
 _HUB_CODES = {401: ErrorCode.GATED, 403: ErrorCode.GATED, 404: ErrorCode.MODEL_NOT_FOUND}
 """By HTTP status. A hub says 401 of what does not exist, too, so that nobody learns what does."""
 _CACHED = 1024
+_CONFIGURATION = (
+    "config.json",
+    "genai_config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "modules.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+MAX_COUNT = 2**53
+"""Parameters or tokens. A message's integers are exact in every language up to here."""
+MAX_TEXT = 200
+"""Characters of a name, such as an architecture's or a license's."""
+MAX_MESSAGE = 5000
+"""Characters of an error's message, and of each text in its details. A path has 4096 bytes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +66,7 @@ class Inquiry:
 
 
 class ModelDetection:
-    """Asks ``tabagent_model`` in a thread. What is known of a file is kept as long as the file stays the same."""
+    """Asks ``tabagent_model`` in a thread. What is known of a model is kept as long as its files stay the same."""
 
     def __init__(
         self, settings: Settings, engines: Sequence[EngineDescriptor], servers: ModelServers | None = None
@@ -61,15 +82,20 @@ class ModelDetection:
         *,
         context_length: int | None = None,
         allow_pickle: bool = False,
-        auth_token: str | None = None,
     ) -> ModelFacts:
         """A file, a folder or a repository of the hub, and the engines for it, with what is in their way now.
 
+        A ``source`` that is no absolute path is looked for on the hub only, with the user's token. Only the hub knows
+        whether that token has access to a gated repository: its answer for the first file decides, so ``gated`` is
+        then no obstacle.
+
         Raises:
-            TabAgentError: ``model_not_found``, ``model_corrupt``, ``format_refused``, ``hub_unavailable``.
+            TabAgentError: ``model_not_found``, ``model_corrupt``, ``format_refused``, ``gated``, ``hub_unavailable``.
         """
         inquiry = Inquiry(context_length, allow_pickle)
-        return await asyncio.to_thread(self._detect, source, inquiry, auth_token, None)
+        if Path(source).is_absolute():
+            return await threads.DETECTION.run(self._detect, source, inquiry, None, None)
+        return await threads.DETECTION.run(self._detect_on_hub, as_reference(source, self.endpoint), inquiry)
 
     @property
     def endpoint(self) -> str:
@@ -94,7 +120,7 @@ class ModelDetection:
         """
         if isinstance(model, RemoteModel):
             assert self._servers is not None, "who finds models of servers has servers"
-            return await asyncio.to_thread(self._servers.server(model).describe, model.id, now=now)
+            return await threads.SERVERS.run(self._servers.server(model).describe, model.id, now=now)
         return await self.of_file(model.location, context_length, allow_pickle=allow_pickle)
 
     async def of_file(self, path: str, context_length: int | None = None, *, allow_pickle: bool = False) -> ModelFacts:
@@ -103,17 +129,24 @@ class ModelDetection:
         Raises:
             TabAgentError: as ``detect``.
         """
-        return await asyncio.to_thread(self._of_file_now, path, Inquiry(context_length, allow_pickle))
+        return await threads.LIBRARY.run(self._of_file_now, path, Inquiry(context_length, allow_pickle))
 
     def _of_file_now(self, path: str, inquiry: Inquiry) -> ModelFacts:
         try:
-            at = Path(path).stat()
+            state = _state(Path(path))
         except (OSError, ValueError) as error:
             raise TabAgentError(ErrorCode.MODEL_NOT_FOUND, f"There is no model at {path}.", path=path) from error
-        return self._of_file(path, inquiry, at.st_mtime_ns, at.st_size)
+        return self._of_file(path, inquiry, state)
 
-    def _of_unchanged_file(self, path: str, inquiry: Inquiry, _changed: int, _size: int) -> ModelFacts:
+    def _of_unchanged_file(self, path: str, inquiry: Inquiry, _state: tuple[tuple[int, int], ...]) -> ModelFacts:
         return self._detect(path, inquiry, None, 2**63)
+
+    def _detect_on_hub(self, reference: str, inquiry: Inquiry) -> ModelFacts:
+        token = hub_token()
+        facts = self._detect(reference, inquiry, token, None)
+        if token is not None:
+            facts["obstacles"] = [it for it in facts["obstacles"] if it["code"] != ErrorCode.GATED]
+        return facts
 
     def _detect(
         self, source: str, inquiry: Inquiry, auth_token: str | None, available_memory: int | None
@@ -121,7 +154,7 @@ class ModelDetection:
         native = native_module()
         try:
             detect: Callable[..., ModelFacts] = native.detect_model
-            return detect(
+            facts = detect(
                 source,
                 auth_token,
                 endpoint=self.endpoint,
@@ -134,11 +167,42 @@ class ModelDetection:
             )
         except native.ModelError as error:
             raise as_tabagent_error(error) from error
+        if facts["path"] is None:  # described by the hub
+            check_facts(facts)
+        return _bounded(facts)
 
     @cached_property
     def _facts_of_engines(self) -> list[EngineFacts]:
         has_build = _wheel_has_build() if any(engine.uses_cpu_variants for engine in self._engines) else True
         return [_facts(engine, usable=has_build or not engine.uses_cpu_variants) for engine in self._engines]
+
+
+def _state(path: Path) -> tuple[tuple[int, int], ...]:
+    """Return what changes when the model does: times and sizes of its file and of what engines read beside the file.
+
+    A folder's time changes when a file in it is replaced, so a file of any other name counts unless it is overwritten.
+
+    Raises:
+        OSError: The file is gone.
+    """
+    return (*_times([path.stat()]), *_times(_stat(place) for place in _beside(path)))
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    for folder in path.parents[:2]:  # ONNX graphs have a folder of their own below the configuration
+        yield folder
+        yield from (folder / name for name in _CONFIGURATION)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _times(states: Iterable[os.stat_result | None]) -> Iterator[tuple[int, int]]:
+    return ((state.st_mtime_ns, state.st_size) if state is not None else (0, 0) for state in states)
 
 
 def _wheel_has_build() -> bool:
@@ -160,7 +224,26 @@ def as_tabagent_error(error: Any) -> TabAgentError:
         code = _HUB_CODES.get(error.details["status"], code)
     details = {**error.details, **({"path": error.path} if error.path else {})}
     text = str(error).removesuffix(".")
-    return TabAgentError(code, f"{text[:1].upper()}{text[1:]}.", **details)
+    details = {name: _cut(value) if isinstance(value, str) else value for name, value in details.items()}
+    return TabAgentError(code, _cut(f"{text[:1].upper()}{text[1:]}."), **details)
+
+
+def _cut(text: str) -> str:
+    """Return a text for people, which a hub's or a folder's names may have made long, within ``MAX_MESSAGE``."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
+
+
+def _bounded(facts: ModelFacts) -> ModelFacts:
+    """Return the facts without numbers and texts that no model has, whatever its files or the hub claim."""
+    for count in ("parameters", "context_length"):
+        if (facts[count] or 0) > MAX_COUNT:
+            facts[count] = None
+    for text in ("architecture", "task", "quantisation", "license", "gated"):
+        if len(facts[text] or "") > MAX_TEXT:
+            facts[text] = None
+    for obstacle in facts["obstacles"]:
+        obstacle["message"] = _cut(obstacle["message"])
+    return facts
 
 
 def _facts(engine: EngineDescriptor, *, usable: bool) -> EngineFacts:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from native_host.core import threads
 from native_host.core.crash_ledger import CrashLedger
 from native_host.core.engine_choice import FALLBACK, Candidate, EngineChoice
 from native_host.core.loaded_model import LoadedModel, State
@@ -145,7 +146,7 @@ class ModelManager:
         for model in self._models.values():
             if name in (model.file.name, model.file.location):
                 return model.file
-        return await asyncio.to_thread(self._library.find, name)
+        return await threads.LIBRARY.run(self._library.find, name)
 
     async def close(self) -> None:
         """End every worker."""
@@ -221,17 +222,16 @@ class ModelManager:
     async def _load(self, model: LoadedModel) -> None:
         try:
             await asyncio.sleep(self._crashes.delay_s(model.file.location))
-            async with self._admission:
-                cpu_variant = await self._machine.cpu_variant() if model.engine.uses_cpu_variants else ""
-                await self._make_room(model)
-                started = time.monotonic()
-                model.worker = await self._launch(model.engine, lambda: self._worker_died(model))
-                fields = self._load_fields(model, cpu_variant)
-                stall_s = self._settings.load_stall_s
-                async with model.worker.request("load_model", fields, stall_s=stall_s, phase="load") as events:
-                    async for event in events:
-                        model.report_load(event)
-                model.load_ms = (time.monotonic() - started) * 1000
+            cpu_variant = await self._machine.cpu_variant() if model.engine.uses_cpu_variants else ""
+            await self._admit(model)
+            started = time.monotonic()
+            model.worker = await self._launch(model.engine, lambda: self._worker_died(model))
+            fields = self._load_fields(model, cpu_variant)
+            stall_s = self._settings.load_stall_s
+            async with model.worker.request("load_model", fields, stall_s=stall_s, phase="load") as events:
+                async for event in events:
+                    model.report_load(event)
+            model.load_ms = (time.monotonic() - started) * 1000
             if model.died:
                 raise TabAgentError(
                     ErrorCode.ENGINE_CRASHED, "The engine ended as soon as it was loaded.", phase="load"
@@ -262,13 +262,37 @@ class ModelManager:
             "cpu_variant": cpu_variant,
         }
 
-    async def _make_room(self, model: LoadedModel) -> None:
+    async def _admit(self, model: LoadedModel) -> None:
+        """Reserve the model's memory; the load itself runs beside others.
+
+        Where other loads have reserved what is missing, wait for one of them to end: its model may then be unloaded.
+        """
+        while True:
+            async with self._admission:
+                if await self._make_room(model):
+                    return
+                others = [other.loading for other in self._reserving() if other.loading is not None]
+            if others:
+                await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+
+    def _reserving(self) -> list[LoadedModel]:
+        """Models that are loading into memory reserved for them."""
+        return [model for model in self._models.values() if model.pending_bytes]
+
+    async def _make_room(self, model: LoadedModel) -> bool:
+        """Unload idle models until ``model`` fits. Return False if it has to wait for other loads.
+
+        Raises:
+            TabAgentError: ``insufficient_memory``.
+        """
         memory = model.facts["memory"]
         takes = memory["total_bytes"] if memory else model.facts["size_bytes"] or 0
         needed = SPARE_BYTES + takes if takes else 0  # a server's model takes none here
         while needed > (available := await self._available_memory()):
             idle = [other for other in self._models.values() if other.state is State.READY and not other.active]
             if needed > available + sum(other.memory_bytes for other in idle):
+                if self._reserving():
+                    return False
                 raise TabAgentError(
                     ErrorCode.INSUFFICIENT_MEMORY,
                     f"{model.file.name} needs {needed / 2**20:,.0f} MiB and {available / 2**20:,.0f} MiB are free. "
@@ -279,13 +303,17 @@ class ModelManager:
             oldest = min(idle, key=lambda other: other.last_used)
             log.info("unloading %s to make room for %s", oldest.file.name, model.file.name)
             await self._unload(oldest)
+        model.reserved_bytes = takes
+        return True
 
     async def _available_memory(self) -> int:
+        """Return the bytes that a further load may take: those free, less what loads in progress have still to take."""
         available = await self._machine.available_memory()
+        available -= sum(model.pending_bytes for model in self._models.values())
         limit = self._settings.memory_limit_mb * 2**20
         if not limit:
             return available
-        return min(available, limit - sum(model.memory_bytes for model in self._models.values()))
+        return min(available, limit - sum(model.memory_bytes + model.pending_bytes for model in self._models.values()))
 
     # ------------------------------------------------------------------------------------- unloading
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 from backends.contract import EngineDescriptor
 from backends.registry import is_available
 from native_host import __version__
+from native_host.core import threads
 from native_host.core.loaded_model import LoadedModel
 from native_host.core.machine import Machine
 from native_host.core.model_library.library import ModelLibrary
@@ -62,7 +62,7 @@ class SystemService:
             actions=sorted(REQUESTS),
             engines=[_engine_info(engine) for engine in self._engines],
             limits=Limits(max_request_bytes=MAX_REQUEST, max_in_flight=MAX_IN_FLIGHT),
-            default_model=await asyncio.to_thread(self._library.default, self._settings.default_model),
+            default_model=await threads.LIBRARY.run(self._library.default, self._settings.default_model),
         )
 
     async def status(self, _request: StatusRequest, _reply: Reply) -> StatusResult:

@@ -10,6 +10,8 @@ from pydantic import JsonValue
 
 from native_host.core.model_manager import ModelManager
 from native_host.core.reply import Reply
+from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.framing import MAX_FRAME_TO_HOST
 from native_host.protocol.messages.requests import EmbedRequest, InferRequest, RerankRequest
 from native_host.protocol.messages.results.answers import (
     EmbedResult,
@@ -22,6 +24,9 @@ from native_host.settings import Settings
 
 TEXTS_AT_ONCE = 32
 """A worker hears of a cancel between two batches, and no batch is long enough to look like a stall."""
+
+BYTES_PER_NUMBER = 22
+"""Of a vector of length 1, as JSON: ``-0.01234567890123456,``."""
 
 
 class TaskService:
@@ -37,9 +42,11 @@ class TaskService:
         vectors: list[list[float]] = []
         tokens = 0
         async with self._models.use(request.model, request.engine, request.options, reply) as (model, _):
+            _refuse_long_answer(len(texts), model.info["embedding_length"])
             for batch in _batches(texts):
                 done = await model.ask("embed", {"texts": batch}, self._stall_s)
                 vectors += done["vectors"]
+                _refuse_long_answer(len(texts), len(vectors[-1]))
                 tokens += done["prompt_tokens"]
         return EmbedResult(model=model.file.name, engine=model.engine.name, embeddings=vectors, usage=_usage(tokens))
 
@@ -72,6 +79,23 @@ class TaskService:
                     else:
                         output = event["result"]["output"]
         return InferResult(model=model.file.name, engine=model.engine.name, task=model.facts["task"], output=output)
+
+
+def _refuse_long_answer(texts: int, width: int) -> None:
+    """Refuse vectors that would exceed a message, before they are computed.
+
+    Raises:
+        TabAgentError: ``request_too_large``.
+    """
+    if texts * width * BYTES_PER_NUMBER > MAX_FRAME_TO_HOST:
+        most = max(1, MAX_FRAME_TO_HOST // (width * BYTES_PER_NUMBER))
+        raise TabAgentError(
+            ErrorCode.REQUEST_TOO_LARGE,
+            f"input: {texts} vectors of {width} numbers exceed the {MAX_FRAME_TO_HOST // 2**20} MiB of an answer. "
+            f"Send at most {most} texts at once.",
+            texts=texts,
+            limit=most,
+        )
 
 
 def _batches(texts: Sequence[str]) -> list[Sequence[str]]:

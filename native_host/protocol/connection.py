@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from native_host.protocol import chunks, strict_json
-from native_host.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError, TabAgentError
+from native_host.protocol.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from native_host.protocol.framing import (
     MAX_FRAME_TO_HOST,
     MAX_REQUEST,
@@ -117,7 +117,8 @@ class ServerConnection:
 
         Raises:
             LocalProtocolError: the request is not in flight, so the other side does not expect this.
-            ValueError: the event is no JSON (NaN); nothing has changed.
+            ValueError: the event is not JSON that the other side accepts, or longer than it accepts; nothing has
+                changed.
         """
         request_id = message["id"]
         if request_id is None:
@@ -133,7 +134,7 @@ class ServerConnection:
     def _request(self, payload: bytes) -> Request | Refused:
         request_id: RequestId | None = None
         try:
-            message = strict_json.loads(payload)
+            message = strict_json.loads_request(payload)
             if not isinstance(message, dict):
                 raise _bad_request("A request is a JSON object.")
             candidate = _checked_id(message)
@@ -161,6 +162,8 @@ class ServerConnection:
     def _frame(self, message: dict[str, Any], payload: bytes | None = None) -> bytes:
         if payload is None:
             payload = strict_json.dumps(message)
+        if len(payload) > MAX_FRAME_TO_HOST:
+            raise ValueError(f"The answer has {len(payload):,} bytes; the limit is {MAX_FRAME_TO_HOST:,} bytes.")
         if len(payload) <= self._max_outgoing:
             return encode_frame(payload, limit=self._max_outgoing)
         return b"".join(encode_frame(part, limit=self._max_outgoing) for part in chunks.split(payload, message["id"]))
@@ -225,11 +228,6 @@ class ClientConnection:
         if request_id is not None and request_id not in self._in_flight:
             raise _bad_request("An event belongs to no request in flight.", id=request_id)
         return Event(request_id, message, payload)
-
-
-def connection_lost(code: ErrorCode, message: str, request_id: RequestId) -> dict[str, Any]:
-    """The ``error`` event for a request whose answer can no longer come."""
-    return TabAgentError(code, message).as_event(request_id)
 
 
 def _checked_id(message: dict[str, Any]) -> RequestId:

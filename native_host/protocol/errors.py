@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     MODEL_IN_USE = "model_in_use"
     NOT_REMOVABLE = "not_removable"
     UNSUPPORTED_TASK = "unsupported_task"
+    CONFIG_UNWRITABLE = "config_unwritable"
 
 
 RETRYABLE = frozenset(

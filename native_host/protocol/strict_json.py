@@ -9,24 +9,45 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from native_host.protocol import large_json
 from native_host.protocol.errors import ErrorCode, RemoteProtocolError
-
-MAX_DEPTH = 64
-MAX_INTEGER_DIGITS = 19
+from native_host.protocol.large_json import (
+    FIRST_LONG_INTEGER,
+    MAX_DEPTH,
+    MAX_INTEGER_DIGITS,
+    Limits,
+    infinite,
+    long_integer,
+    too_deep,
+)
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def loads(payload: bytes) -> Any:
+def loads_request(payload: bytes) -> Any:
+    """Parse a document of a client, in time and memory that are bounded whatever it holds.
+
+    Raises:
+        RemoteProtocolError: as ``loads``; ``bad_json`` for more than ``large_json.REQUEST`` allows.
+    """
+    return loads(payload, large_json.REQUEST)
+
+
+def loads(payload: bytes, limits: Limits = large_json.EVENT) -> Any:
     """Parse one document.
 
     Raises:
         RemoteProtocolError: ``bad_utf8``, ``bad_json``, ``too_deep`` or ``duplicate_key``.
     """
+    return large_json.loads(payload, limits) if len(payload) > large_json.LARGE_BYTES else _loads_small(payload)
+
+
+def _loads_small(payload: bytes) -> Any:
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -46,13 +67,35 @@ def loads(payload: bytes) -> Any:
             ErrorCode.BAD_JSON, f"The message is not one JSON document: {error.msg}.", offset=error.pos
         ) from error
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
     return _checked(value, MAX_DEPTH, repair=_ESCAPED_SURROGATE.search(text) is not None)
 
 
 def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON. Raises ``ValueError`` for NaN and infinities, which a browser would drop in silence."""
+    """Return compact UTF-8 JSON that ``loads`` accepts.
+
+    Raises:
+        ValueError: NaN, an infinity, an integer that is too long, a lone surrogate, too deep, or a key that is no text.
+    """
+    _check_sendable(value, MAX_DEPTH)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def _check_sendable(value: Any, depth: int) -> None:
+    if isinstance(value, int):
+        if not -FIRST_LONG_INTEGER < value < FIRST_LONG_INTEGER:
+            raise ValueError(f"An integer has more than {MAX_INTEGER_DIGITS} digits.")
+    elif isinstance(value, dict | list | tuple):
+        if depth == 0:
+            raise ValueError(f"The message is nested deeper than {MAX_DEPTH}.")
+        items: Iterable[Any] = value
+        if isinstance(value, dict):
+            items = value.values()
+            if not all(isinstance(key, str) for key in value):
+                raise ValueError("An object has a key that is not a string.")
+        for item in items:
+            if item.__class__ is not float and item.__class__ is not str:
+                _check_sendable(item, depth - 1)
 
 
 def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,13 +118,13 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise RemoteProtocolError(ErrorCode.BAD_JSON, "A number is too large for a double.")
+        raise infinite()
     return value
 
 
 def _short_int(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise RemoteProtocolError(ErrorCode.BAD_JSON, f"An integer has more than {MAX_INTEGER_DIGITS} digits.")
+        raise long_integer()
     return int(digits)
 
 
@@ -92,7 +135,7 @@ def _checked(value: Any, depth: int, *, repair: bool) -> Any:
     if not isinstance(value, dict | list):
         return value
     if depth == 0:
-        raise _too_deep()
+        raise too_deep()
     if isinstance(value, list):
         return [_checked(item, depth - 1, repair=repair) for item in value]
     return {clean(key) if repair else key: _checked(item, depth - 1, repair=repair) for key, item in value.items()}
@@ -101,7 +144,3 @@ def _checked(value: Any, depth: int, *, repair: bool) -> Any:
 def clean(text: str) -> str:
     """``text`` with lone surrogates replaced, so that it can be written as UTF-8."""
     return _LONE_SURROGATE.sub(_REPLACEMENT, text)
-
-
-def _too_deep() -> RemoteProtocolError:
-    return RemoteProtocolError(ErrorCode.TOO_DEEP, f"The message is nested deeper than {MAX_DEPTH}.", limit=MAX_DEPTH)

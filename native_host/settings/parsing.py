@@ -29,6 +29,29 @@ class SettingsError(ValueError):
         self.variable = variable
 
 
+class UnusablePath(ValueError):
+    """A text that no absolute path can be made of; the message says what to give instead."""
+
+
+def absolute_path(text: str) -> Path:
+    """Return ``text`` as an absolute path, ``~`` and ``~user`` replaced by the home directory.
+
+    Raises:
+        UnusablePath: there is no such user or home, the working directory is gone, or the path has a NUL.
+    """
+    if "\0" in text:
+        raise UnusablePath(f"{text[:200]!r} is not a path: it contains a NUL character")
+    try:
+        path = Path(text).expanduser()
+        return path if path.is_absolute() else path.absolute()
+    except RuntimeError:
+        user = Path(text).parts[0]
+        raise UnusablePath(f"no home directory is known for {user!r} in {text[:200]!r}; give a full path") from None
+    except OSError as error:
+        message = f"{text[:200]!r} is relative, and there is no working directory ({error.strerror}); give a full path"
+        raise UnusablePath(message) from None
+
+
 def parse_text(where: str, setting: Field[Any], text: str) -> object:
     """The value that ``text`` means; ``where`` is its variable or flag.
 
@@ -38,6 +61,8 @@ def parse_text(where: str, setting: Field[Any], text: str) -> object:
     parse, what = _FROM_TEXT[str(setting.type)]
     try:
         return parse(text)
+    except UnusablePath as error:
+        raise SettingsError(f"{where}: {error}") from None
     except (ValueError, KeyError):
         raise _wrong(where, setting, what, text) from None
 
@@ -51,6 +76,8 @@ def parse_toml(where: str, setting: Field[Any], value: object) -> object:
     parse, what = _FROM_TOML[str(setting.type)]
     try:
         return parse(value)
+    except UnusablePath as error:
+        raise SettingsError(f"{where}: {error}") from None
     except TypeError:
         raise _wrong(where, setting, what, value) from None
 
@@ -105,10 +132,19 @@ def _check_origins(where: str, origins: tuple[str, ...]) -> None:
             raise SettingsError(f"{where}: {origin[:200]!r} is no origin; give scheme://host or scheme://host:port")
 
 
+def _check_token_file(where: str, file: str) -> None:
+    if file:
+        try:
+            absolute_path(file)
+        except UnusablePath as error:
+            raise SettingsError(f"{where}: {error}") from None
+
+
 _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "servers": _check_servers,
     "server_keys": _check_keys,
     "http_origins": _check_origins,
+    "http_token_file": _check_token_file,
 }
 
 
@@ -120,16 +156,12 @@ def _named(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
 _FROM_TEXT: dict[str, tuple[Callable[[str], object], str]] = {
     "float": (float, "a number"),
     "int": (int, "a whole number"),
     "bool": (lambda text: _BOOLEANS[text.lower()], "true or false"),
-    "Path": (_path, "a path"),
-    "tuple[Path, ...]": (lambda text: tuple(_path(it) for it in text.split(os.pathsep) if it), "paths"),
+    "Path": (absolute_path, "a path"),
+    "tuple[Path, ...]": (lambda text: tuple(absolute_path(it) for it in text.split(os.pathsep) if it), "paths"),
     "tuple[str, ...]": (lambda text: tuple(part for part in text.split(",") if part), "names"),
     "str": (str, "text"),
     "Mapping[str, str]": (_named, "name=address,…"),
@@ -162,8 +194,8 @@ _FROM_TOML: dict[str, tuple[Callable[[object], object], str]] = {
     "float": (_number, "a number"),
     "int": (_only(int), "a whole number"),
     "bool": (_only(bool), "true or false"),
-    "Path": (lambda value: _path(_only(str)(value)), "a path in quotes"),
-    "tuple[Path, ...]": (lambda value: tuple(_path(it) for it in _texts(value)), "a list of paths in quotes"),
+    "Path": (lambda value: absolute_path(_only(str)(value)), "a path in quotes"),
+    "tuple[Path, ...]": (lambda value: tuple(absolute_path(it) for it in _texts(value)), "a list of paths in quotes"),
     "tuple[str, ...]": (_texts, "a list of names in quotes"),
     "str": (_only(str), "text in quotes"),
     "Mapping[str, str]": (_table, "a table of names and addresses"),

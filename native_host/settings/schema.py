@@ -12,7 +12,21 @@ from typing import Any
 
 from native_host import __version__
 
-_HOME = Path("~").expanduser()
+
+def _home() -> Path:
+    """Return HOME if it is absolute, else the home of the user database; ``~`` if there is none."""
+    home = os.path.expanduser("~")  # noqa: PTH111  # pathlib's raises RuntimeError
+    if os.path.isabs(home):  # noqa: PTH117
+        return Path(home)
+    import pwd  # noqa: PLC0415  # only Unix has it, and there it is seldom needed
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("~")
+
+
+_HOME = _home()
 _MAX_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
 
 Secrets = Mapping[str, str]

@@ -8,7 +8,7 @@ from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from native_host.settings.parsing import SettingsError, check, parse_text, parse_toml
+from native_host.settings.parsing import SettingsError, UnusablePath, absolute_path, check, parse_text, parse_toml
 from native_host.settings.schema import Settings, runtime_dir_of_last_resort
 
 FILE = "config.toml"
@@ -16,6 +16,16 @@ FILE = "config.toml"
 _PREFIX = "TABAGENT_"
 _READ_BY_OTHERS = ("TABAGENT_BUILD_", "TABAGENT_CPU_VARIANT", "TABAGENT_TEST_")
 """Variables, or their prefixes, that the Rust wheel, its build and the tests read."""
+_OF_WORKERS = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "XDG_"),
+    *("LD_LIBRARY_PATH", "DYLD_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "RUST_BACKTRACE"),
+    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "GOMP_", "GGML_", *_READ_BY_OTHERS),
+)
+"""Variables, or their prefixes, of the system and of the libraries that engines use."""
+_OF_THE_BROKER = ("TABAGENT_RUNTIME_DIR",)
+"""Tells in a list of processes which broker a worker belongs to."""
+_OF_THE_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_")
+_SECRETS = ("TOKEN", "KEY", "SECRET", "PASSWORD", "CREDENTIAL")
 _DIRECTORIES = ("config_dir", "data_dir", "state_dir", "cache_dir", "runtime_dir")
 
 
@@ -39,6 +49,17 @@ class Resolved:
 def environment() -> Mapping[str, str]:
     """The process's environment, for those who must hand it on."""
     return os.environ
+
+
+def worker_environment(*, network: bool) -> dict[str, str]:
+    """Return the variables that a worker needs; keys and tokens are not among them.
+
+    ``network``: the worker talks to a server, perhaps through a proxy.
+    """
+    names = (*_OF_WORKERS, *_OF_THE_BROKER, *(_OF_THE_NETWORK if network else ()))
+    return {
+        name: value for name, value in os.environ.items() if name.upper().startswith(names) and not _is_secret(name)
+    }
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,23 +100,57 @@ def resolve(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] =
     for name in _DIRECTORIES:
         if name not in values:
             decide(name, _default_directory(name), Origin("default"))
-    return Resolved(Settings(**values), {name: origins.get(name, Origin("default")) for name in known}, file)
+    return Resolved(
+        _with_home(Settings(**values)), {name: origins.get(name, Origin("default")) for name in known}, file
+    )
 
 
 def resolve_directories(environ: Mapping[str, str] = os.environ) -> Resolved:
-    """The directories of the environment, and defaults: for what must work while another setting is wrong."""
+    """The directories of the environment, and defaults: for what must work while another setting is wrong.
+
+    Raises:
+        SettingsError: one of the directories has no such value.
+    """
     named = {name: environ.get(variable_of(name)) for name in _DIRECTORIES}
-    values: dict[str, Any] = {
-        name: Path(text).expanduser().absolute() if text else _default_directory(name) for name, text in named.items()
-    }
+    values: dict[str, Any] = {}
+    for name, text in named.items():
+        try:
+            values[name] = absolute_path(text) if text else _default_directory(name)
+        except UnusablePath as error:
+            raise SettingsError(f"{variable_of(name)}: {error}", variable_of(name)) from None
     origins = {it.name: Origin("default") for it in fields(Settings)}
     origins |= {name: Origin("environment", variable_of(name)) for name, text in named.items() if text}
-    return Resolved(Settings(**values), origins, values["config_dir"] / FILE)
+    return Resolved(_with_home(Settings(**values)), origins, values["config_dir"] / FILE)
+
+
+def _with_home(settings: Settings) -> Settings:
+    """Return the settings if defaults that lie in the home directory are absolute.
+
+    Raises:
+        SettingsError: no home directory is known.
+    """
+    directories = [*(getattr(settings, name) for name in _DIRECTORIES), *settings.tool_model_dirs, settings.ollama_dir]
+    for directory in directories:
+        if not directory.is_absolute():
+            raise _no_home(str(directory))
+    return settings
+
+
+def _no_home(what: str) -> SettingsError:
+    message = (
+        f"no home directory is known for {what}: HOME is not an absolute path, and user {os.getuid()} has no entry in "
+        "the user database; set HOME to a full path"
+    )
+    return SettingsError(message, "HOME")
 
 
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return f"{_PREFIX}{name.upper()}"
+
+
+def _is_secret(variable: str) -> bool:
+    return any(word in variable.upper() for word in _SECRETS)
 
 
 def _named_in(origin: Origin, name: str) -> str:
@@ -153,5 +208,8 @@ def _default_directory(name: str) -> Path:
     dirs = PlatformDirs("tabagent", appauthor=False)
     if name == "runtime_dir" and not os.environ.get("XDG_RUNTIME_DIR"):
         return runtime_dir_of_last_resort()
-    path: Path = getattr(dirs, f"user_{name.removesuffix('_dir')}_path")
+    try:
+        path: Path = getattr(dirs, f"user_{name.removesuffix('_dir')}_path")
+    except RuntimeError:  # platformdirs takes absolute values of HOME and XDG variables, then the user database
+        raise _no_home(name) from None
     return path

@@ -98,7 +98,10 @@ class BrokerClient:
         try:
             return await asyncio.to_thread(broker_link.connect, self._settings)
         except (OSError, broker_link.UnsafeLocation) as error:
-            raise _unavailable(str(error)) from error
+            raise self._unavailable(str(error)) from error
+
+    def _unavailable(self, reason: str) -> TabAgentError:
+        return broker_link.unavailable(self._settings, reason)
 
     async def _started(self) -> socket.socket:
         """Start a broker, and another one if it left because an earlier one was still on its way out."""
@@ -108,16 +111,16 @@ class BrokerClient:
             if connection := await self._connect():
                 return connection
             if status := self._reap().get(child):
-                raise _unavailable(f"it ended with status {status}")
+                raise self._unavailable(f"it ended with status {status}")
             if child not in self._children and now() >= next_start:
                 try:
                     child = broker_link.start_broker(self._settings)
                 except (OSError, broker_link.UnsafeLocation) as error:
-                    raise _unavailable(str(error)) from error
+                    raise self._unavailable(str(error)) from error
                 self._children.add(child)
                 next_start = now() + RESTART_S
             await asyncio.sleep(CONNECT_RETRY_S)
-        raise _unavailable(f"it did not answer within {START_LIMIT_S:.0f} s")
+        raise self._unavailable(f"it did not answer within {START_LIMIT_S:.0f} s")
 
     def _reap(self) -> dict[int, int]:
         """Exit statuses of the brokers of ours that have ended since the last call."""
@@ -194,10 +197,3 @@ class _Stream:
         self._writer.transport.abort()
         with suppress(OSError):
             await self._writer.wait_closed()
-
-
-def _unavailable(reason: str) -> TabAgentError:
-    return TabAgentError(
-        ErrorCode.BROKER_UNAVAILABLE,
-        f"TabAgent's background process could not be started: {reason}. See its log, broker.stderr.",
-    )

@@ -14,10 +14,15 @@ import struct
 import sys
 from pathlib import Path
 
+from native_host.core.disk_errors import disk_errors
+from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
 
 CONNECT_LIMIT_S = 1.0
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
+
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 class UnsafeLocation(Exception):
@@ -70,12 +75,21 @@ def connect(settings: Settings) -> socket.socket | None:
 def start_broker(settings: Settings) -> int:
     """Start a broker in a session of its own, so that it outlives the browser. Returns its pid.
 
+    What the broker writes as it starts is tried here first, because a broker without a log cannot report what failed.
+
     Raises:
-        UnsafeLocation, OSError: its folder cannot be used.
+        TabAgentError: ``disk_full``, ``config_unwritable``: one of its folders.
+        UnsafeLocation: others may enter the socket's folder.
+        OSError: no process can be started.
     """
-    private_dir(settings.socket_path.parent)
-    settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with disk_errors(settings.socket_path.parent):
+        private_dir(settings.socket_path.parent)
+        _try_to_write(settings.socket_path.parent)
+    with disk_errors(settings.log_dir):
+        settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _try_to_write(settings.log_dir)
+        for name in ("broker.log", "broker.stderr"):
+            os.close(os.open(settings.log_dir / name, _APPEND, 0o600))
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-m", "native_host.broker"],
@@ -83,7 +97,33 @@ def start_broker(settings: Settings) -> int:
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, os.fspath(settings.log_dir / "broker.stderr"), append, 0o600),
+            (os.POSIX_SPAWN_OPEN, 2, os.fspath(settings.log_dir / "broker.stderr"), _APPEND, 0o600),
         ],
         setsid=True,
     )
+
+
+def unavailable(settings: Settings, reason: str) -> TabAgentError:
+    """Error for requests whose broker does not start. It names the log if the broker has written one."""
+    log = settings.log_dir / "broker.stderr"
+    hint = f" Its last messages are in {log}." if _has_content(log) else ""
+    message = f"TabAgent's background process could not be started: {reason.removesuffix('.')}.{hint}"
+    return TabAgentError(ErrorCode.BROKER_UNAVAILABLE, message)
+
+
+def _try_to_write(folder: Path) -> None:
+    """Make a file and remove it.
+
+    Raises:
+        OSError: the folder is full or read-only.
+    """
+    probe = folder / f".write-{os.getpid()}"
+    os.close(os.open(probe, _APPEND, 0o600))
+    probe.unlink()
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 
 from native_host.settings import Settings
+
+log = logging.getLogger(__name__)
 
 WITH_BROKER = "--with-broker"
 """It ends at the end of its stdin, so it outlives no broker, however that ended."""
@@ -29,16 +32,21 @@ class HttpChild:
         """Start it, if the settings ask for it."""
         if not self._settings.http:
             return
-        log = os.open(self._settings.log_dir / "http.stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        path = self._settings.log_dir / "http.stderr"
+        try:
+            output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            log.warning("%s cannot be written, so HTTP runs without a log: %s", path, error)
+            output = os.open(os.devnull, os.O_WRONLY)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "native_host.http_server", WITH_BROKER),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=log,
+                stderr=output,
             )
         finally:
-            os.close(log)
+            os.close(output)
 
     async def stop(self) -> None:
         """End it."""

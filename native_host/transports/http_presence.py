@@ -40,7 +40,7 @@ def serving(settings: Settings) -> list[int]:
     found = []
     for path in settings.socket_path.parent.glob("http-*.lock"):
         if name := _NAME.fullmatch(path.name):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # gone meanwhile, or in a folder that is read-only now
                 lock = os.open(path, os.O_RDWR)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from native_host.core.handler_router import HandlerRouter
-from native_host.protocol.connection import Refused, Request, RequestId, ServerConnection
+from native_host.protocol.connection import TERMINAL_EVENTS, Refused, Request, RequestId, ServerConnection
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.framing import Signal
 from native_host.protocol.messages.requests import CancelRequest
@@ -25,6 +26,10 @@ from native_host.transports.broker_link import peer_uid
 log = logging.getLogger(__name__)
 
 HIGH_WATER_BYTES = 256 * 1024
+STOP_READING_BYTES = 1024 * 1024
+"""Unread answers of a peer, above which its requests are not read: tokens wait earlier, refusals never do."""
+TURN_S = 0.01
+"""Time for the requests of one peer before the others have their turn."""
 
 
 class LocalSocketServer:
@@ -87,14 +92,31 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes arrived."""
         self._connection.receive_data(data)
-        while isinstance(event := self._connection.next_event(), Request | Refused):
+        self._serve_received()
+
+    def _serve_received(self) -> None:
+        """Act on complete frames, for one turn, and stop reading where the peer does not read its answers."""
+        transport = self._transport
+        end_of_turn = time.monotonic() + TURN_S
+        while transport is not None and not transport.is_closing():
+            if transport.get_write_buffer_size() > STOP_READING_BYTES:
+                transport.pause_reading()  # until ``resume_writing``
+                return
+            if time.monotonic() > end_of_turn:
+                transport.pause_reading()
+                asyncio.get_running_loop().call_soon(self._serve_received)
+                return
+            event = self._connection.next_event()
             if isinstance(event, Request):
                 self._serve(event)
-                continue
-            self._write(event.frames)
-            if event.fatal and self._transport is not None:
-                self._transport.close()
-        assert isinstance(event, Signal) or self._transport is None or self._transport.is_closing()
+            elif isinstance(event, Refused):
+                self._write(event.frames)
+                if event.fatal:
+                    transport.close()
+            else:
+                assert isinstance(event, Signal), "a closed connection is closing"
+                transport.resume_reading()
+                return
 
     def connection_lost(self, _error: Exception | None) -> None:
         """asyncio: the peer is gone; nobody waits for what it asked."""
@@ -110,6 +132,7 @@ class Session(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: it reads again."""
         self._writable.set()
+        self._serve_received()
 
     def close(self, reason: TabAgentError | None = None) -> list[asyncio.Task[dict[str, Any]]]:
         """Cancel every request and take no more; they end with ``reason``. Returns those that were running."""
@@ -120,15 +143,21 @@ class Session(asyncio.Protocol):
         return tasks
 
     def send(self, event: dict[str, Any]) -> None:
-        """Write an event, unless the peer is gone."""
+        """Write an event, unless the peer is gone.
+
+        Raises:
+            TabAgentError: an event before the last one cannot be sent. A last one becomes this error.
+        """
         if self._transport is None:
             return
         try:
             self._write(self._connection.send(event))
         except ValueError as error:
-            log.error("an event is no JSON: %s", error)
-            defect = TabAgentError(ErrorCode.INTERNAL_ERROR, "TabAgent's answer could not be written as JSON.")
-            self._write(self._connection.send(defect.as_event(event["id"])))
+            log.error("an event cannot be sent: %s", error)
+            refused = TabAgentError(ErrorCode.INTERNAL_ERROR, f"The answer cannot be sent. {error}")
+            if event["event"] not in TERMINAL_EVENTS:
+                raise refused from error
+            self._write(self._connection.send(refused.as_event(event["id"])))
 
     async def writable(self) -> None:
         """Wait until the peer reads."""

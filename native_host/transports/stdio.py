@@ -22,9 +22,8 @@ from native_host.protocol.connection import (
     Request,
     RequestId,
     ServerConnection,
-    connection_lost,
 )
-from native_host.protocol.errors import ErrorCode, RemoteProtocolError
+from native_host.protocol.errors import ErrorCode, RemoteProtocolError, TabAgentError
 from native_host.protocol.framing import MAX_FRAME_TO_BROWSER, EndOfStream, Signal
 from native_host.settings import Settings
 from native_host.transports import broker_link
@@ -142,7 +141,7 @@ class BrowserRelay:
                 self._to_browser.add(self._browser.send(event.message, event.payload))
         if loss is not None:
             for request_id in loss.requests:
-                self._to_browser.add(self._browser.send(_lost(loss.reason, request_id)))
+                self._to_browser.add(self._browser.send(loss.reason.as_event(request_id)))
 
     def _flush(self) -> None:
         deadline = time.monotonic() + FLUSH_AT_END_S
@@ -207,7 +206,7 @@ class BrokerSide:
                 self._read(self._socket)
         except (OSError, EOFError, RemoteProtocolError) as error:
             _note(f"the broker is gone: {error}")
-            return Loss(self._lose(), ErrorCode.BROKER_LOST)
+            return Loss(self._lose(), _lost())
         return None
 
     def received(self) -> list[Event]:
@@ -235,9 +234,12 @@ class BrokerSide:
             connection = broker_link.connect(self._settings)
             if connection is None:
                 return self._await_broker()
+        except TabAgentError as error:
+            _note(f"the broker cannot be started: {error}")
+            return Loss(self._give_up(), error)
         except (OSError, broker_link.UnsafeLocation) as error:
             _note(f"the broker cannot be reached: {error}")
-            return Loss(self._give_up(), ErrorCode.BROKER_UNAVAILABLE)
+            return Loss(self._give_up(), broker_link.unavailable(self._settings, str(error)))
         connection.setblocking(False)
         self._socket = connection
         self._has_spoken = False
@@ -258,7 +260,8 @@ class BrokerSide:
         status = self._reap()
         if now > self._start_deadline or status not in (None, 0):
             _note(f"the broker does not start (status {status})")
-            return Loss(self._give_up(), ErrorCode.BROKER_UNAVAILABLE)
+            reason = "it did not answer in time" if status in (None, 0) else f"it ended with status {status}"
+            return Loss(self._give_up(), broker_link.unavailable(self._settings, reason))
         if not self._child and now >= self._next_start:
             self._child = broker_link.start_broker(self._settings)
             self._next_start = now + BROKER_RESTART_S
@@ -302,15 +305,12 @@ class Loss:
     """Requests whose answer can no longer come."""
 
     requests: frozenset[RequestId]
-    reason: ErrorCode
+    reason: TabAgentError
 
 
-def _lost(reason: ErrorCode, request_id: RequestId) -> dict[str, object]:
-    message = {
-        ErrorCode.BROKER_LOST: "TabAgent's background process ended while it was answering. Ask again: it restarts.",
-        ErrorCode.BROKER_UNAVAILABLE: "TabAgent's background process could not be started. See its log, broker.stderr.",
-    }[reason]
-    return connection_lost(reason, message, request_id)
+def _lost() -> TabAgentError:
+    message = "TabAgent's background process ended while it was answering. Ask again: it restarts."
+    return TabAgentError(ErrorCode.BROKER_LOST, message)
 
 
 def _note(text: str) -> None:

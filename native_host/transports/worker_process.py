@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import EngineDescriptor
+from backends.out_of_memory import is_out_of_memory, out_of_memory
 from native_host.core.worker import Event
 from native_host.protocol.connection import TERMINAL_EVENTS, ClientConnection
 from native_host.protocol.connection import Event as WireEvent
 from native_host.protocol.errors import ErrorCode, RemoteProtocolError, TabAgentError
+from native_host.settings import worker_environment
+from native_host.transports.awake import sleep_awake, wait_awake
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,8 @@ async def launch_worker(
     loop = asyncio.get_running_loop()
     worker = WorkerProcess(engine.name, on_death, cancel_grace_s)
     network = ("network",) if engine.uses_network else ()
-    await loop.subprocess_exec(lambda: worker, sys.executable, "-I", "-m", "backends.worker", engine.engine, *network)
+    command = [sys.executable, "-I", "-m", "backends.worker", engine.engine, *network]
+    await loop.subprocess_exec(lambda: worker, *command, env=worker_environment(network=engine.uses_network))
     return worker
 
 
@@ -55,7 +59,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._on_death = on_death
         self._connection = ClientConnection()
         self._streams: dict[int | str, EventQueue] = {}
-        self._abandoned: dict[int | str, asyncio.TimerHandle] = {}
+        self._abandoned: dict[int | str, asyncio.Task[None]] = {}
         self._ids = itertools.count()
         self._stderr = bytearray()
         self._closing: Exception | None = None
@@ -117,8 +121,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     async def _events(self, queue: EventQueue, stall_s: float) -> AsyncIterator[Event]:
         while not queue.is_complete:
             try:
-                async with asyncio.timeout(stall_s):
-                    event = await queue.get()
+                event = await wait_awake(queue.get, stall_s)
             except TimeoutError:
                 stalled = TabAgentError(
                     ErrorCode.ENGINE_TIMEOUT,
@@ -134,8 +137,11 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def _abandon(self, request_id: int) -> None:
         """Cancel a request whose client is gone. A worker that does not obey is stuck, and is killed."""
         self._tell("cancel", request_id)
-        loop = asyncio.get_running_loop()
-        self._abandoned[request_id] = loop.call_later(self._cancel_grace_s, self._kill, "it did not stop when told to")
+        self._abandoned[request_id] = asyncio.create_task(self._kill_after_grace(), name="cancel grace")
+
+    async def _kill_after_grace(self) -> None:
+        await sleep_awake(self._cancel_grace_s)
+        self._kill("it did not stop when told to")
 
     def _kill(self, reason: str) -> None:
         log.warning("killing worker %d: %s", self.pid, reason)
@@ -216,11 +222,9 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 phase=phase,
             )
         if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
-            return TabAgentError(
-                ErrorCode.OUT_OF_MEMORY,
-                f"The system ran out of memory and ended the engine {self._engine}. Choose a smaller model or context.",
-                phase=phase,
-            )
+            return out_of_memory(f"The system ran out of memory and ended the engine {self._engine}.", phase=phase)
+        if code == -signal.SIGABRT and is_out_of_memory(stderr):
+            return out_of_memory(f"The engine {self._engine} ran out of memory and ended.", phase=phase)
         if code is not None and code < 0:
             name = _signal_name(-code)
             return TabAgentError(

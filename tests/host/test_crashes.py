@@ -102,6 +102,14 @@ def test_an_engine_that_raises_stays_loaded(tabagent: Installation, fault: str, 
         assert host.result("status")["result"]["models"][0]["pid"] == pid
 
 
+def test_an_engine_that_raises_while_loading_has_failed_to_load(tabagent: Installation) -> None:
+    model = tabagent.chaos_model(fault="defect")
+    with tabagent.host() as host:
+        error = host.result("load_model", **model)["error"]
+        assert (error["code"], error["message"]) == ("load_failed", "RuntimeError: chaos has a defect")
+        assert host.result("generate", prompt="x", **model)["error"]["code"] == "load_failed"
+
+
 def test_a_load_that_nobody_waits_for_any_more_is_ended(tabagent: Installation) -> None:
     slow = tabagent.chaos_model("slow", interval_ms=2000)
     with tabagent.host() as host:

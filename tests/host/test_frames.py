@@ -338,3 +338,38 @@ def test_f22_text_that_is_no_utf8(host: HostProcess, shared: Installation) -> No
     prompt = r'{"tokens": 2, "text": "a\udc80"}'
     done = host.result("generate", prompt=prompt, **shared.chaos_model())
     assert done["result"]["text"] == "a\N{REPLACEMENT CHARACTER}" * 2
+
+
+# ------------------------------------------------------------------- bytes that a text mode would translate
+
+TRANSLATED = [0x0A, 0x0D, 0x1A, 0x0A0A, 0x0A0D, 0x0D0A, 0x1A1A, 0x1A0A, 0x0D0A0D]
+"""Lengths whose bytes are line feeds, carriage returns and Windows' end of file."""
+
+
+@pytest.mark.parametrize("length", TRANSLATED, ids=hex)
+def test_f46_lengths_of_control_bytes_are_read(host: HostProcess, length: int) -> None:
+    request = status_request()[4:]
+    if length < len(request):
+        host.write(frame(b"[1" + b" " * (length - 3) + b"]"))
+        assert refusal(host)["code"] == "bad_request"
+    else:
+        host._queues[1] = host._queues[None]
+        host._connection._in_flight.add(1)
+        spaces = bytes(b"\n\r"[index % 2] for index in range(length - len(request)))
+        host.write(frame(request[:-1] + spaces + b"}"))
+        assert next(host.events(None, timeout_s=10))["event"] == "done"
+    assert_alive(host)
+
+
+def test_f46_answers_of_every_length_are_written_whole(host: HostProcess) -> None:
+    """The low byte of the answers' lengths takes every value: each quote of an id adds two bytes."""
+    for step in range(256):
+        request = host.send("x" * (1 + step % 2), request_id='"' * (1 + step // 2))
+        assert next(host.events(request, timeout_s=10))["error"]["code"] == "unknown_action"
+
+
+def test_f46_control_bytes_in_an_answer_arrive(tabagent: Installation) -> None:
+    text = "\r\n\n\r\x1a\x00" * 99
+    with tabagent.host() as host:
+        prompt = json.dumps({"tokens": 1, "text": text})
+        assert host.result("generate", prompt=prompt, **tabagent.chaos_model())["result"]["text"] == text

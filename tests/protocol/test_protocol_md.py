@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from native_host.protocol import chunks, connection, framing, strict_json
+from native_host.protocol import chunks, connection, framing, large_json
 from native_host.protocol.errors import RETRYABLE, ErrorCode
 from native_host.protocol.messages.requests import REQUESTS, GenerateOptions, LoadOptions
 from native_host.protocol.messages.results import RESULTS
@@ -48,7 +48,11 @@ def test_options_and_their_defaults() -> None:
 def test_limits() -> None:
     for limit in (framing.MAX_FRAME_TO_HOST, framing.MAX_REQUEST, framing.MAX_FRAME_TO_BROWSER):
         assert f"{limit:,} bytes" in TEXT
-    assert f"| JSON nesting | {strict_json.MAX_DEPTH} |" in TEXT
+    for limit in (large_json.REQUEST.values, large_json.REQUEST.structures, large_json.REQUEST.escapes):
+        assert f"in a request | {limit:,} | `bad_json` |" in TEXT
+    assert f"up to {large_json.MAX_REPAIRED_BYTES // 2**20} MiB" in TEXT
+    assert f"at most {large_json.MAX_HEX_ESCAPES:,} `\\u` escapes" in TEXT
+    assert f"| JSON nesting | {large_json.MAX_DEPTH} |" in TEXT
     assert f"| requests in flight per connection | {connection.MAX_IN_FLIGHT} |" in TEXT
     assert f"at most {chunks.MAX_CHUNK_FRAME // 1024} KiB" in TEXT
-    assert f"at most {strict_json.MAX_INTEGER_DIGITS} digits" in TEXT
+    assert f"at most {large_json.MAX_INTEGER_DIGITS} digits" in TEXT

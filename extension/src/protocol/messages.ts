@@ -11,6 +11,9 @@
  */
 export type Id = number | string;
 /**
+ * This interface was referenced by `undefined`'s JSON-Schema definition
+ * via the `patternProperty` "^[a-zA-Z_][a-zA-Z0-9_]{0,63}$".
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "JsonValue".
  */
@@ -62,7 +65,8 @@ export type ErrorCode =
   | "disk_full"
   | "model_in_use"
   | "not_removable"
-  | "unsupported_task";
+  | "unsupported_task"
+  | "config_unwritable";
 /**
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "AnyRequest".
@@ -92,6 +96,48 @@ export type AnyRequest =
  */
 export type AnyEvent = ProgressEvent | TokenEvent | ChunkEvent | DoneEvent | ErrorEvent | CancelledEvent;
 
+/**
+ * The tools of a request that may be called; with ``required`` one of them is to be called.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "AllowedTools".
+ */
+export interface AllowedTools {
+  mode: "auto" | "required";
+  /**
+   * @maxItems 128
+   */
+  tools: ToolChoice[];
+}
+/**
+ * This tool is to be called.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ToolChoice".
+ */
+export interface ToolChoice {
+  type: "function";
+  function: ChosenFunction;
+}
+/**
+ * The name of a function.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ChosenFunction".
+ */
+export interface ChosenFunction {
+  name: string;
+}
+/**
+ * Only these of the tools may be called.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "AllowedToolsChoice".
+ */
+export interface AllowedToolsChoice {
+  type: "allowed_tools";
+  allowed_tools: AllowedTools;
+}
 /**
  * Measure how fast engines read and write with a model: ``all`` that can run it, or one.
  *
@@ -138,7 +184,8 @@ export interface CancelRequest {
 /**
  * One turn. ``content`` is data: nothing in it is a control token; no parts are an empty text.
  *
- * ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
+ * ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers. ``reasoning_content`` is
+ * what an assistant thought before it spoke or called; its template shows it to the model where that matters.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ChatMessage".
@@ -148,6 +195,7 @@ export interface ChatMessage {
   content?: string | (TextPart | ImagePart)[] | null;
   tool_calls?: ToolCall[] | null;
   tool_call_id?: string | null;
+  reasoning_content?: string | null;
 }
 /**
  * A text among the parts of a message.
@@ -202,7 +250,8 @@ export interface FunctionCall {
 /**
  * Answer a conversation, token by token.
  *
- * ``tool_choice`` is ``auto`` where there are tools. ``thinking``: whether a model that can should think first.
+ * ``tool_choice`` is ``auto`` where there are tools. ``thinking`` asks the model to think first, or not to;
+ * ``reasoning_effort`` how much. ``template_options`` are variables of its chat template.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ChatRequest".
@@ -220,9 +269,13 @@ export interface ChatRequest {
    * @maxItems 128
    */
   tools?: Tool[];
-  tool_choice?: ("none" | "auto" | "required") | ToolChoice;
+  tool_choice?: ("none" | "auto" | "required") | ToolChoice | AllowedToolsChoice;
   parallel_tool_calls?: boolean;
   thinking?: boolean | null;
+  reasoning_effort?: ("none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max") | null;
+  template_options?: {
+    [k: string]: JsonValue;
+  };
   engine?: string;
   options?: GenerateOptions;
 }
@@ -249,25 +302,6 @@ export interface FunctionDefinition {
     [k: string]: JsonValue;
   } | null;
   strict?: boolean | null;
-}
-/**
- * This tool is to be called.
- *
- * This interface was referenced by `undefined`'s JSON-Schema
- * via the `definition` "ToolChoice".
- */
-export interface ToolChoice {
-  type: "function";
-  function: ChosenFunction;
-}
-/**
- * The name of a function.
- *
- * This interface was referenced by `undefined`'s JSON-Schema
- * via the `definition` "ChosenFunction".
- */
-export interface ChosenFunction {
-  name: string;
 }
 /**
  * How an answer is sampled, and how the model is loaded if it is not yet.
@@ -629,7 +663,7 @@ export interface PullModelRequest {
   allow_pickle?: boolean;
 }
 /**
- * Remove a model from the disk.
+ * Remove a model from the disk. ``dry_run``: list its files instead.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "RemoveModelRequest".
@@ -638,6 +672,7 @@ export interface RemoveModelRequest {
   id: Id;
   action: "remove_model";
   model: string;
+  dry_run?: boolean;
 }
 /**
  * Documents in the order of how well they answer a query.
@@ -905,7 +940,7 @@ export interface ModelPart {
   git_sha1: string | null;
 }
 /**
- * Memory for a KV cache of ``context_length`` tokens.
+ * Memory for a KV cache of ``context_length`` tokens; null: for the weights alone, as of a hub model.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "MemoryNeeded".
@@ -915,7 +950,7 @@ export interface MemoryNeeded {
   kv_cache_bytes: number;
   workspace_bytes: number;
   total_bytes: number;
-  context_length: number;
+  context_length: number | null;
 }
 /**
  * An engine's place among those for a model.
@@ -1006,7 +1041,8 @@ export interface ErrorInfo {
 /**
  * Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
  *
- * ``stop_sequence``: the one that ended it, where that is known.
+ * ``stop_sequence``: the one that ended it, where that is known. ``fallback_template``: the template that a
+ * conversation was written with because the model carries none; null otherwise.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "GenerateResult".
@@ -1018,6 +1054,7 @@ export interface GenerateResult {
   logprobs: TokenLogprob[] | null;
   finish_reason: "stop" | "length" | "tool_calls";
   stop_sequence: string | null;
+  fallback_template?: string | null;
   model: string;
   engine: string;
   fallbacks: EngineFallback[];
@@ -1140,7 +1177,7 @@ export interface ListModelsResult {
   models: ModelEntry[];
 }
 /**
- * A model on disk.
+ * A model on disk. ``modified_at``: when a file of it was last changed, in seconds since 1970.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ModelEntry".
@@ -1154,6 +1191,9 @@ export interface ModelEntry {
   size_bytes: number;
   source: string;
   loaded: boolean;
+  architecture?: string | null;
+  parameters?: number | null;
+  modified_at?: number | null;
 }
 /**
  * Answer to ``load_model``. ``details`` are the engine's own.
@@ -1242,13 +1282,14 @@ export interface RankedDocument {
   relevance_score: number;
 }
 /**
- * Answer to ``remove_model``.
+ * Answer to ``remove_model``: the files that were removed, or with ``dry_run`` would be.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "RemoveModelResult".
  */
 export interface RemoveModelResult {
   model: string;
+  files: string[];
   freed_bytes: number;
 }
 /**
@@ -1279,6 +1320,8 @@ export interface StatusResult {
 /**
  * The next piece of the answer, always whole code points; what the model thinks and calls is not in ``text``.
  *
+ * The first one has ``prompt_tokens``, where the engine counts them.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "TokenEvent".
  */
@@ -1289,6 +1332,7 @@ export interface TokenEvent {
   reasoning?: string | null;
   tool_calls?: ToolCallDelta[] | null;
   logprobs?: TokenLogprob[] | null;
+  prompt_tokens?: number | null;
 }
 /**
  * A call, whole; ``index`` counts those of an answer.

@@ -69,11 +69,13 @@ export interface AnswerSummary {
   promptTokens: number;
   completionTokens: number;
   tokensPerSecond: number;
+  /** The template that stood in for the one the model does not carry. */
+  fallbackTemplate?: string;
 }
 
 export function readAnswer(value: unknown): AnswerSummary | null {
   if (!isRecord(value)) return null;
-  const { text, reasoning, finish_reason, model, usage, timings } = value;
+  const { text, reasoning, finish_reason, model, usage, timings, fallback_template } = value;
   if (typeof text !== "string" || typeof model !== "string") return null;
   if (!isOneOf(finish_reason, ["stop", "length", "tool_calls"] as const) || !isRecord(usage) || !isRecord(timings)) return null;
   const { prompt_tokens, completion_tokens } = usage;
@@ -87,5 +89,6 @@ export function readAnswer(value: unknown): AnswerSummary | null {
     promptTokens: prompt_tokens,
     completionTokens: completion_tokens,
     tokensPerSecond: decode_tokens_per_second,
+    ...(typeof fallback_template === "string" && { fallbackTemplate: fallback_template.slice(0, 100) }),
   };
 }

@@ -18,6 +18,23 @@ def _not_fetched(url: Any) -> Any:
     return url
 
 
+RESERVED_OPTIONS = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token"})
+"""Variables of chat templates that TabAgent sets itself."""
+
+
+def _not_reserved(options: Any) -> Any:
+    for name in sorted(RESERVED_OPTIONS.intersection(options if isinstance(options, dict) else ())):
+        raise ValueError(f"cannot set {name}: TabAgent sets it")
+    return options
+
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+TemplateOptions = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], JsonValue],
+    Field(max_length=32),
+    BeforeValidator(_not_reserved),
+]
+"""Variables of a chat template by their names in it, such as ``enable_thinking``."""
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
 PictureUrl = Annotated[
     str, StringConstraints(pattern=r"^data:image/[a-zA-Z0-9.+-]+;base64,"), BeforeValidator(_not_fetched)
@@ -66,13 +83,15 @@ class ToolCall(Message):
 class ChatMessage(Message):
     """One turn. ``content`` is data: nothing in it is a control token; no parts are an empty text.
 
-    ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers.
+    ``tool_calls`` are an assistant's; ``tool_call_id`` tells which of them a ``tool`` answers. ``reasoning_content`` is
+    what an assistant thought before it spoke or called; its template shows it to the model where that matters.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | Annotated[list[ContentPart], Field(max_length=1024)] | None = None
     tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=128)] | None = None
     tool_call_id: Name | None = None
+    reasoning_content: str | None = None
 
     @field_validator("content", mode="before")
     @classmethod
@@ -85,6 +104,8 @@ class ChatMessage(Message):
             raise ValueError("tool_calls belong to the role assistant")
         if self.tool_call_id is not None and self.role != "tool":
             raise ValueError("tool_call_id belongs to the role tool")
+        if self.reasoning_content is not None and self.role != "assistant":
+            raise ValueError("reasoning_content belongs to the role assistant")
         if self.content is None and self.tool_calls is None:
             raise ValueError("content is missing")
         return self
@@ -104,16 +125,3 @@ class Tool(Message):
 
     type: Literal["function"]
     function: FunctionDefinition
-
-
-class ChosenFunction(Message):
-    """The name of a function."""
-
-    name: FunctionName
-
-
-class ToolChoice(Message):
-    """This tool is to be called."""
-
-    type: Literal["function"]
-    function: ChosenFunction

@@ -50,7 +50,10 @@ class ToolCallDelta(ToolCall):
 
 
 class TokenEvent(Message):
-    """The next piece of the answer, always whole code points; what the model thinks and calls is not in ``text``."""
+    """The next piece of the answer, always whole code points; what the model thinks and calls is not in ``text``.
+
+    The first one has ``prompt_tokens``, where the engine counts them.
+    """
 
     id: Id
     event: Literal["token"]
@@ -58,6 +61,7 @@ class TokenEvent(Message):
     reasoning: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
     logprobs: list[TokenLogprob] | None = None
+    prompt_tokens: int | None = None
 
 
 class ChunkEvent(Message):

@@ -15,8 +15,10 @@ from pydantic import (
 )
 
 from native_host.protocol.connection import PROTOCOL_VERSION
+from native_host.protocol.limits import MAX_TOKENS
 from native_host.protocol.messages.base import Id, Message, Name, StopString
-from native_host.protocol.messages.chat import ChatMessage, Tool, ToolChoice
+from native_host.protocol.messages.chat import ChatMessage, ReasoningEffort, TemplateOptions, Tool
+from native_host.protocol.messages.tool_choice import AnyToolChoice, mode_of, named_tools
 
 MAX_TOKENIZE = 1024 * 1024
 """Characters that ``tokenize`` takes: every token comes back as a number."""
@@ -28,9 +30,6 @@ MAX_LOGPROBS = 200_000
 """Of an answer: all of them come once more with its result."""
 
 FOR_EVER = -1.0
-
-MAX_TOKENS = 1_000_000
-"""Of an answer; its context ends it sooner."""
 
 
 def _seconds_or_for_ever(seconds: float) -> float:
@@ -177,10 +176,11 @@ class PullModelRequest(RequestBase):
 
 
 class RemoveModelRequest(RequestBase):
-    """Remove a model from the disk."""
+    """Remove a model from the disk. ``dry_run``: list its files instead."""
 
     action: Literal["remove_model"]
     model: Name
+    dry_run: bool = False
 
 
 class VerifyModelRequest(RequestBase):
@@ -219,16 +219,19 @@ class GenerateRequest(RequestBase):
 class ChatRequest(RequestBase):
     """Answer a conversation, token by token.
 
-    ``tool_choice`` is ``auto`` where there are tools. ``thinking``: whether a model that can should think first.
+    ``tool_choice`` is ``auto`` where there are tools. ``thinking`` asks the model to think first, or not to;
+    ``reasoning_effort`` how much. ``template_options`` are variables of its chat template.
     """
 
     action: Literal["chat"]
     model: Name
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1024)]
     tools: Annotated[list[Tool], Field(max_length=128)] = []  # noqa: RUF012  # pydantic copies it
-    tool_choice: Literal["none", "auto", "required"] | ToolChoice = "auto"
+    tool_choice: AnyToolChoice = "auto"
     parallel_tool_calls: bool = True
     thinking: bool | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    template_options: TemplateOptions = {}  # noqa: RUF012  # pydantic copies it
     engine: Name = "auto"
     options: GenerateOptions = GenerateOptions()
 
@@ -242,11 +245,12 @@ class ChatRequest(RequestBase):
 
     @field_validator("tool_choice")
     @classmethod
-    def _is_among_the_tools(cls, choice: str | ToolChoice, info: ValidationInfo) -> str | ToolChoice:
-        names = {tool.function.name for tool in info.data.get("tools", [])}
-        if isinstance(choice, ToolChoice) and choice.function.name not in names:
-            raise ValueError("names none of the tools")
-        if choice == "required" and not names:
+    def _is_among_the_tools(cls, choice: AnyToolChoice, info: ValidationInfo) -> AnyToolChoice:
+        offered = {tool.function.name for tool in info.data.get("tools", [])}
+        named = named_tools(choice)
+        if unknown := set(named or ()) - offered:
+            raise ValueError(f"names a tool that is not among the tools: {min(unknown)}")
+        if mode_of(choice) == "required" and not (offered if named is None else named):
             raise ValueError("is required, and there are no tools")
         return choice
 

@@ -36,7 +36,8 @@ class Timings(Message):
 class GenerateResult(Message):
     """Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
 
-    ``stop_sequence``: the one that ended it, where that is known.
+    ``stop_sequence``: the one that ended it, where that is known. ``fallback_template``: the template that a
+    conversation was written with because the model carries none; null otherwise.
     """
 
     text: str
@@ -45,6 +46,7 @@ class GenerateResult(Message):
     logprobs: list[TokenLogprob] | None
     finish_reason: Literal["stop", "length", "tool_calls"]
     stop_sequence: str | None
+    fallback_template: str | None = None
     model: str
     engine: str
     fallbacks: list[EngineFallback]

@@ -8,7 +8,7 @@ from native_host.protocol.messages.base import Message
 
 
 class ModelEntry(Message):
-    """A model on disk."""
+    """A model on disk. ``modified_at``: when a file of it was last changed, in seconds since 1970."""
 
     name: str
     path: str
@@ -18,6 +18,9 @@ class ModelEntry(Message):
     size_bytes: int
     source: str
     loaded: bool
+    architecture: str | None = None
+    parameters: int | None = None
+    modified_at: float | None = None
 
 
 class ListModelsResult(Message):
@@ -51,13 +54,13 @@ class ModelPart(Message):
 
 
 class MemoryNeeded(Message):
-    """Memory for a KV cache of ``context_length`` tokens."""
+    """Memory for a KV cache of ``context_length`` tokens; null: for the weights alone, as of a hub model."""
 
     weights_bytes: int
     kv_cache_bytes: int
     workspace_bytes: int
     total_bytes: int
-    context_length: int
+    context_length: int | None
 
 
 class DetectModelResult(Message):
@@ -96,9 +99,10 @@ class PullModelResult(Message):
 
 
 class RemoveModelResult(Message):
-    """Answer to ``remove_model``."""
+    """Answer to ``remove_model``: the files that were removed, or with ``dry_run`` would be."""
 
     model: str
+    files: list[str]
     freed_bytes: int
 
 
