@@ -9,11 +9,21 @@ import { BIN, ROOT } from "./support.mjs";
 const SOURCE = "from tabagent_weights.packages import smollm2_gguf; print(smollm2_gguf(), end='')";
 const TEMPLATE = path.join(import.meta.dirname, "thinking.jinja");
 
-/** A folder of its own with `thinking.gguf`; whoever calls removes it. */
-export function makeThinkingModel() {
+/** Writes SmolLM2 with other metadata into a folder of its own; the caller removes the folder. */
+function makeModel(name, ...options) {
   const folder = mkdtempSync(path.join(tmpdir(), "tabagent-thinking-"));
   const source = execFileSync(path.join(BIN, "python"), ["-c", SOURCE], { cwd: ROOT, encoding: "utf8" });
-  const target = path.join(folder, "thinking.gguf");
-  execFileSync(path.join(BIN, "gguf-new-metadata"), ["--force", "--chat-template-file", TEMPLATE, source, target], { stdio: "pipe" });
+  const target = path.join(folder, `${name}.gguf`);
+  execFileSync(path.join(BIN, "gguf-new-metadata"), ["--force", ...options, source, target], { stdio: "pipe" });
   return folder;
+}
+
+/** Return a folder with `thinking.gguf`. */
+export function makeThinkingModel() {
+  return makeModel("thinking", "--chat-template-file", TEMPLATE);
+}
+
+/** Return a folder with `base.gguf`, which carries no chat template. */
+export function makeBaseModel() {
+  return makeModel("base", "--remove-metadata", "tokenizer.chat_template");
 }

@@ -48,6 +48,8 @@ export function useStickToBottom(content: unknown, isFilled: boolean): StickToBo
       if (sticks.current) element.scrollTop = element.scrollHeight;
     });
     observer.observe(element);
+    // A long answer grows also between changes of the content, while it is rendered.
+    if (element.firstElementChild) observer.observe(element.firstElementChild);
     return () => {
       observer.disconnect();
     };

@@ -17,7 +17,7 @@ function show(change: Partial<Answer>): void {
   void act(() => {
     render(
       <>
-        <AnswerView answer={answer} canRetry={true} onRetry={() => undefined} />
+        <AnswerView answer={answer} canRetry={true} onRetry={() => undefined} onEdit={() => undefined} onDrop={() => undefined} />
         <Announcer conversation={[answer]} />
       </>,
       document.body,

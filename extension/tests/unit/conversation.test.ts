@@ -5,6 +5,7 @@ import { toChatMessages } from "../../src/sidepanel/state/chat-history";
 import {
   changeConversation,
   isThinking,
+  isUnanswered,
   lastAnswer,
   type Answer,
   type Conversation,
@@ -101,9 +102,17 @@ describe("what is sent", () => {
     ]);
   });
 
-  it("joins a question that was never answered with the next, so that roles alternate", () => {
-    const talk = play(asked(1), { type: "failed", id: "a1", failure: FAILURE }, asked(2));
+  it("joins a question that was stopped before its answer with the next, so that roles alternate", () => {
+    const talk = play(asked(1), { type: "stopped", id: "a1" }, asked(2));
     expect(toChatMessages(talk)).toEqual([{ role: "user", content: "question 1\n\nquestion 2" }]);
+  });
+
+  it("h4: is not a refused question, but is the question that is tried again", () => {
+    const refused = play(asked(1), { type: "failed", id: "a1", failure: FAILURE });
+    expect(toChatMessages(changeConversation(refused, asked(2)))).toEqual([{ role: "user", content: "question 2" }]);
+    const again = changeConversation(refused, { type: "retried", id: "a1", model: "small" });
+    expect(toChatMessages(again)).toEqual([{ role: "user", content: "question 1" }]);
+    expect(changeConversation(refused, { type: "dropped", id: "a1" })).toEqual([]);
   });
 
   it("has the part of an answer that was stopped", () => {
@@ -130,6 +139,14 @@ describe("what was stored", () => {
     expect(readConversation(structuredClone(talk))).toEqual(talk);
   });
 
+  it("test_h26_ comes back with the template that stood in", () => {
+    const answer = readAnswer({ ...chatResult("Hello!"), fallback_template: "chatml" });
+    if (!answer) throw new Error("The sample is no answer.");
+    const talk = play(asked(1), { type: "finished", id: "a1", summary: answer });
+    expect(lastAnswer(readConversation(structuredClone(talk)))?.summary?.fallbackTemplate).toBe("chatml");
+    expect(readAnswer({ ...chatResult("Hello!"), fallback_template: null })).not.toHaveProperty("fallbackTemplate");
+  });
+
   it("comes back without thoughts where they make no sense", () => {
     const [question, answer] = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!") });
     for (const reasoning of [undefined, null, 5, {}]) {
@@ -150,4 +167,12 @@ describe("what was stored", () => {
       expect(readConversation(stored)).toEqual([]);
     },
   );
+
+  it("test_h4_ gives a question that lost its answer one that can be edited or dropped", () => {
+    const [question, , second, answer] = play(asked(1), { type: "stopped", id: "a1" }, asked(2), { type: "stopped", id: "a2" });
+    const restored = readConversation([question, { role: "assistant" }, second, answer]);
+    expect(restored.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant"]);
+    expect(isUnanswered(restored[1] as Answer)).toBe(true);
+    expect(changeConversation(restored, { type: "dropped", id: restored[1]?.id ?? "" })).toEqual([second, answer]);
+  });
 });

@@ -59,7 +59,7 @@ describe("a connection problem", () => {
 
 describe("the status line", () => {
   function status(change: Partial<PanelState>): { text: string; fraction: number | null } {
-    return describeStatus({ connection: READY, models: [], model: "small", conversation: [], progress: null, ...change });
+    return describeStatus({ connection: READY, models: [], model: "small", conversation: [], draft: null, progress: null, ...change });
   }
   const answering = (state: "waiting" | "streaming", reasoning = "", text = ""): Conversation => [
     { role: "assistant", id: "1", text, reasoning, state, model: "small", summary: null, failure: null },

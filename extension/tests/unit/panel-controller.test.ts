@@ -226,3 +226,39 @@ it("waits longer each time the service worker cannot be reached", async () => {
     expect(ports).toHaveLength(before + 1);
   }
 });
+
+describe("a conversation that does not fit", () => {
+  const TOO_LONG = { event: "error", error: { code: "context_overflow", message: "m", details: {}, retryable: false } };
+
+  function contents(): unknown[] {
+    return (sent("chat").at(-1)?.body?.messages ?? []).slice(1).map((message) => (message as { content: string }).content);
+  }
+
+  it("h4: is asked again without its oldest messages, and says so", async () => {
+    await becomeReady();
+    for (const text of ["one", "two"]) {
+      controller.ask(text);
+      reply(sent("chat").at(-1)?.id, { event: "done", result: chatResult(`${text}!`) });
+    }
+    controller.ask("three");
+    reply(sent("chat").at(-1)?.id, TOO_LONG);
+    expect(contents()).toEqual(["two", "two!", "three"]);
+    reply(sent("chat").at(-1)?.id, TOO_LONG);
+    reply(sent("chat").at(-1)?.id, { event: "done", result: chatResult("3") });
+    expect(answer()).toMatchObject({ state: "complete", isShortened: true });
+  });
+
+  it("h4: a question too long alone is refused, and can be edited while the next one works", async () => {
+    await becomeReady();
+    controller.ask("long");
+    reply(sent("chat").at(-1)?.id, TOO_LONG);
+    expect(answer()).toMatchObject({ state: "failed" });
+    const { id } = answer() as { id: string };
+    controller.ask("hi");
+    expect(contents()).toEqual(["hi"]);
+    reply(sent("chat").at(-1)?.id, { event: "done", result: chatResult("Hello") });
+    controller.edit(id);
+    expect(controller.store.get().draft).toEqual({ text: "long" });
+    expect(controller.store.get().conversation).toHaveLength(2);
+  });
+});

@@ -21,7 +21,9 @@ describe("closeOpenFences", () => {
 describe("renderInto", () => {
   let box: HTMLElement;
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    // In a task of its own, so that it has time to render.
+    await new Promise((resolve) => setTimeout(resolve, 1));
     box = document.createElement("div");
   });
 

@@ -1,20 +1,23 @@
 /** An answer: what was thought before, its text as far as it has come, how it ended, and what can be done with it. */
 import type { JSX } from "preact";
 import { t } from "../i18n";
-import { isThinking, isUnderWay, type Answer } from "../state/conversation";
+import { isThinking, isUnanswered, isUnderWay, type Answer } from "../state/conversation";
 import { CopyButton } from "./copy-button";
 import { FailureBox } from "./failure-box";
 import { MarkdownView } from "./markdown-view";
 import { RetryButton } from "./retry-button";
 import { ThoughtsView } from "./thoughts-view";
+import { UnansweredActions } from "./unanswered-actions";
 
 interface AnswerViewProps {
   answer: Answer;
   canRetry: boolean;
   onRetry: () => void;
+  onEdit: () => void;
+  onDrop: () => void;
 }
 
-export function AnswerView({ answer, canRetry, onRetry }: AnswerViewProps): JSX.Element {
+export function AnswerView({ answer, canRetry, onRetry, onEdit, onDrop }: AnswerViewProps): JSX.Element {
   const { text, reasoning, state, failure, summary } = answer;
   const thoughts = reasoning.trim();
   return (
@@ -24,6 +27,12 @@ export function AnswerView({ answer, canRetry, onRetry }: AnswerViewProps): JSX.
       {thoughts !== "" && <ThoughtsView thoughts={thoughts} isThinking={isThinking(answer)} />}
       <MarkdownView markdown={text} />
       {summary?.finishReason === "length" && <p class="note">{t("answer_cut")}</p>}
+      {summary?.fallbackTemplate !== undefined && (
+        <p class="note" data-testid="fallback-template">
+          {t("answer_fallback_template", summary.fallbackTemplate)}
+        </p>
+      )}
+      {answer.isShortened === true && <p class="note">{t("answer_shortened")}</p>}
       {failure && <FailureBox failure={failure} scope="answer" onRetry={canRetry ? onRetry : null} />}
       {!isUnderWay(answer) && !failure && (
         <div class="answer-actions">
@@ -32,6 +41,7 @@ export function AnswerView({ answer, canRetry, onRetry }: AnswerViewProps): JSX.
           {state === "stopped" && canRetry && <RetryButton onRetry={onRetry} />}
         </div>
       )}
+      {isUnanswered(answer) && <UnansweredActions onEdit={onEdit} onDrop={onDrop} />}
     </li>
   );
 }

@@ -37,6 +37,7 @@ export function App({ controller }: { controller: PanelController }): JSX.Elemen
       <footer class="footer">
         {!isEmpty && problem}
         <Composer
+          draft={state.draft}
           canAsk={canAsk(state)}
           isAnswering={isUnderWay(state.conversation.at(-1))}
           onSend={(text) => controller.ask(text)}

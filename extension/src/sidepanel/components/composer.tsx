@@ -5,6 +5,8 @@ import { t } from "../i18n";
 import { SendIcon, StopIcon } from "./icons";
 
 interface ComposerProps {
+  /** A question to edit. */
+  draft: { text: string } | null;
   canAsk: boolean;
   isAnswering: boolean;
   /** Tells whether the text was taken. */
@@ -12,13 +14,19 @@ interface ComposerProps {
   onStop: () => void;
 }
 
-export function Composer({ canAsk, isAnswering, onSend, onStop }: ComposerProps): JSX.Element {
+export function Composer({ draft, canAsk, isAnswering, onSend, onStop }: ComposerProps): JSX.Element {
   const [text, setText] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
 
   useEffect(() => {
     field.current?.focus();
   }, []);
+
+  useEffect(() => {
+    if (draft === null) return;
+    setText((typed) => (typed.trim() === "" ? draft.text : `${draft.text}\n${typed}`));
+    field.current?.focus();
+  }, [draft]);
 
   useLayoutEffect(() => {
     if (!field.current) return;
@@ -48,6 +56,7 @@ export function Composer({ canAsk, isAnswering, onSend, onStop }: ComposerProps)
       <textarea
         ref={field}
         rows={1}
+        dir="auto"
         data-testid="composer"
         aria-label={t("composer_label")}
         placeholder={t("composer_placeholder")}

@@ -2,13 +2,15 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect } from "preact/hooks";
 import { t } from "../i18n";
-import { lastAnswer } from "../state/conversation";
+import { isUnanswered, lastAnswer, type Turn } from "../state/conversation";
 import type { PanelController } from "../state/panel-controller";
 import { canAsk, type PanelState } from "../state/panel-state";
 import { useStickToBottom } from "../use-stick-to-bottom";
 import { AnswerView } from "./answer-view";
+import { ErrorBoundary } from "./error-boundary";
 import { ArrowDownIcon } from "./icons";
 import { QuestionView } from "./question-view";
+import { UnansweredActions } from "./unanswered-actions";
 import { Welcome } from "./welcome";
 
 interface ConversationViewProps {
@@ -37,20 +39,9 @@ export function ConversationView({ state, controller, problem }: ConversationVie
           />
         ) : (
           <ol class="turns" aria-label={t("conversation_label")}>
-            {conversation.map((turn) =>
-              turn.role === "user" ? (
-                <QuestionView key={turn.id} question={turn} />
-              ) : (
-                <AnswerView
-                  key={turn.id}
-                  answer={turn}
-                  canRetry={turn === last && canAsk(state)}
-                  onRetry={() => {
-                    controller.retry();
-                  }}
-                />
-              ),
-            )}
+            {conversation.map((turn) => (
+              <TurnView key={turn.id} turn={turn} controller={controller} canRetry={turn === last && canAsk(state)} />
+            ))}
           </ol>
         )}
       </div>
@@ -60,5 +51,48 @@ export function ConversationView({ state, controller, problem }: ConversationVie
         </button>
       )}
     </main>
+  );
+}
+
+interface TurnViewProps {
+  turn: Turn;
+  controller: PanelController;
+  canRetry: boolean;
+}
+
+function TurnView({ turn, controller, canRetry }: TurnViewProps): JSX.Element {
+  const actions = {
+    onEdit: () => {
+      controller.edit(turn.id);
+    },
+    onDrop: () => {
+      controller.drop(turn.id);
+    },
+  };
+  return (
+    <ErrorBoundary value={turn} fallback={() => <PlainTurn turn={turn} {...actions} />}>
+      {turn.role === "user" ? (
+        <QuestionView question={turn} />
+      ) : (
+        <AnswerView
+          answer={turn}
+          canRetry={canRetry}
+          onRetry={() => {
+            controller.retry();
+          }}
+          {...actions}
+        />
+      )}
+    </ErrorBoundary>
+  );
+}
+
+/** A message that could not be shown otherwise. */
+function PlainTurn({ turn, onEdit, onDrop }: { turn: Turn; onEdit: () => void; onDrop: () => void }): JSX.Element {
+  return (
+    <li class={turn.role === "user" ? "question" : "answer plain-turn"} data-testid="message" data-role={turn.role} data-state="plain" dir="auto">
+      {turn.text}
+      {turn.role === "assistant" && isUnanswered(turn) && <UnansweredActions onEdit={onEdit} onDrop={onDrop} />}
+    </li>
   );
 }

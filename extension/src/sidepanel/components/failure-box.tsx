@@ -17,7 +17,7 @@ export function FailureBox({ failure, scope, onRetry }: FailureBoxProps): JSX.El
   return (
     <section class="failure" role="alert" data-testid="error-box" data-scope={scope} data-code={failure.code}>
       <h2>{title}</h2>
-      <p>{text}</p>
+      <p dir="auto">{text}</p>
       {command !== null && (
         <div class="command">
           <code data-testid="command">{command}</code>

@@ -2,12 +2,15 @@
 import type { JSX } from "preact";
 import { t } from "../i18n";
 import type { Question } from "../state/conversation";
+import { PlainText } from "./plain-text";
 
 export function QuestionView({ question }: { question: Question }): JSX.Element {
   return (
     <li class="question" data-testid="message" data-role="user" data-state="complete">
       <span class="visually-hidden">{t("you_said")}</span>
-      {question.text}
+      <div dir="auto">
+        <PlainText text={question.text} />
+      </div>
     </li>
   );
 }

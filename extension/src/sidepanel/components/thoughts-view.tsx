@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { t } from "../i18n";
 import { ChevronIcon } from "./icons";
+import { PlainText } from "./plain-text";
 
 interface ThoughtsViewProps {
   /** Without white space around it. */
@@ -22,13 +23,16 @@ export function ThoughtsView({ thoughts, isThinking }: ThoughtsViewProps): JSX.E
           </span>
         )}
       </summary>
-      <div class="thoughts-text" data-testid="thoughts-text">
-        {thoughts}
+      <div class="thoughts-text" data-testid="thoughts-text" dir="auto">
+        <PlainText text={thoughts} />
       </div>
     </details>
   );
 }
 
+/** More than a panel shows in one line. */
+const NEWEST_CHARS = 500;
+
 function lastLine(text: string): string {
-  return text.slice(text.lastIndexOf("\n") + 1);
+  return text.slice(Math.max(text.lastIndexOf("\n") + 1, text.length - NEWEST_CHARS));
 }

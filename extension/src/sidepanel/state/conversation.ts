@@ -27,6 +27,8 @@ export interface Answer {
   summary: Omit<AnswerSummary, "text" | "reasoning"> | null;
   /** Why it is interrupted or failed. */
   failure: Failure | null;
+  /** The oldest messages were left out of the request, since they did not fit. */
+  isShortened?: boolean;
 }
 
 export type Turn = Question | Answer;
@@ -39,10 +41,30 @@ export type ConversationChange =
   | { type: "stopped"; id: string }
   | { type: "interrupted" | "failed"; id: string; failure: Failure }
   | { type: "retried"; id: string; model: string }
+  /** Removes a question and its answer; `id` is the answer's. */
+  | { type: "dropped"; id: string }
+  /** The answer is asked for without the oldest messages. */
+  | { type: "shortened"; id: string }
   | { type: "cleared" };
 
 export function isUnderWay(turn: Turn | undefined): boolean {
   return turn?.role === "assistant" && (turn.state === "waiting" || turn.state === "streaming");
+}
+
+/** Return True if a question was refused: its answer failed before the first word. */
+export function isRefused(turn: Turn | undefined): boolean {
+  return turn?.role === "assistant" && turn.state === "failed" && turn.text.trim() === "";
+}
+
+/** Return True if a question has no whole answer, so that the person may want to edit or remove it. */
+export function isUnanswered(answer: Answer): boolean {
+  return !isUnderWay(answer) && (answer.failure !== null || answer.text.trim() === "");
+}
+
+/** Return the question that an answer belongs to. */
+export function questionOf(conversation: Conversation, answerId: string): Question | null {
+  const question = conversation[conversation.findIndex(({ id }) => id === answerId) - 1];
+  return question?.role === "user" ? question : null;
 }
 
 /** Nothing has been said yet, but thought. */
@@ -55,7 +77,7 @@ export function lastAnswer(conversation: Conversation): Answer | null {
   return last?.role === "assistant" ? last : null;
 }
 
-function newAnswer(id: string, model: string): Answer {
+export function newAnswer(id: string, model: string): Answer {
   return { role: "assistant", id, text: "", reasoning: "", state: "waiting", model, summary: null, failure: null };
 }
 
@@ -93,6 +115,12 @@ export function changeConversation(conversation: Conversation, change: Conversat
       return advance(conversation, change.id, () => ({ state: change.type, failure: change.failure }));
     case "retried":
       return changeAnswer(conversation, change.id, ({ id }) => newAnswer(id, change.model));
+    case "dropped": {
+      const question = questionOf(conversation, change.id);
+      return conversation.filter((turn) => turn.id !== change.id && turn !== question);
+    }
+    case "shortened":
+      return advance(conversation, change.id, () => ({ isShortened: true }));
     case "cleared":
       return [];
   }

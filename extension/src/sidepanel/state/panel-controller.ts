@@ -9,7 +9,7 @@ import type { PortLike } from "../../shared/port";
 import { BackgroundLink } from "../background-link";
 import type { ChatStyle } from "./chat-style";
 import { toChatMessages } from "./chat-history";
-import { changeConversation, isUnderWay, lastAnswer, type Conversation, type ConversationChange } from "./conversation";
+import { changeConversation, isUnderWay, lastAnswer, questionOf, type Conversation, type ConversationChange } from "./conversation";
 import { chooseModel } from "./model-choice";
 import { ModelDownload } from "./model-download";
 import { canAsk, type PanelState } from "./panel-state";
@@ -33,6 +33,8 @@ export class PanelController {
   readonly #link: BackgroundLink;
   #requestId: number | null = null;
   #remembered: string | null;
+  /** Oldest messages that are left out, since the model refused the conversation with them. */
+  #omitted = 0;
 
   constructor(options: PanelControllerOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class PanelController {
       models: null,
       model: options.rememberedModel,
       conversation: options.conversation,
+      draft: null,
       progress: null,
     };
     this.store = new Store(initial, options.schedule);
@@ -81,6 +84,18 @@ export class PanelController {
     this.#request(answer.id, model);
   }
 
+  /** Removes a refused question. */
+  drop(answerId: string): void {
+    this.#change({ type: "dropped", id: answerId });
+  }
+
+  /** Removes a refused question and gives its text back to the composer. */
+  edit(answerId: string): void {
+    const question = questionOf(this.store.get().conversation, answerId);
+    this.drop(answerId);
+    if (question) this.store.update({ draft: { text: question.text } });
+  }
+
   stop(): void {
     const answer = lastAnswer(this.store.get().conversation);
     this.#abandonRequest();
@@ -89,11 +104,13 @@ export class PanelController {
 
   startNewConversation(): void {
     this.#abandonRequest();
+    this.#omitted = 0;
     this.#change({ type: "cleared" });
   }
 
   selectModel(name: string): void {
     this.#remembered = name;
+    this.#omitted = 0;
     this.#options.rememberModel(name);
     this.store.update({ model: name });
   }
@@ -124,10 +141,25 @@ export class PanelController {
 
   #request(answerId: string, model: string): void {
     const { system, options } = this.#options.style;
-    const messages = [{ role: "system" as const, content: system }, ...toChatMessages(this.store.get().conversation)];
+    const history = toChatMessages(this.store.get().conversation);
+    this.#omitted = Math.min(this.#omitted, history.length - 1);
+    if (history[this.#omitted]?.role === "assistant") this.#omitted += 1;
+    if (this.#omitted > 0) this.#change({ type: "shortened", id: answerId });
+    const messages = [{ role: "system" as const, content: system }, ...history.slice(this.#omitted)];
     this.#requestId = this.#link.request({ action: "chat", model, messages, options }, (reply) => {
-      this.#receive(answerId, reply);
+      if (this.#canShorten(reply, messages.length - 1)) {
+        this.#omitted += Math.ceil((messages.length - 2) / 2);
+        this.#request(answerId, model);
+      } else {
+        this.#receive(answerId, reply);
+      }
     });
+  }
+
+  /** Return True if the host refused the conversation for its length and older messages can be left out. */
+  #canShorten(reply: Reply, count: number): boolean {
+    if (reply.event !== "error" || count < 2) return false;
+    return reply.error.code === "context_overflow" || reply.error.code === "request_too_large";
   }
 
   #receive(id: string, reply: Reply): void {

@@ -16,6 +16,8 @@ export interface PanelState {
   models: readonly ModelEntry[] | null;
   model: string | null;
   conversation: Conversation;
+  /** A question to edit: the composer takes its text. Every edit is a new object. */
+  draft: { text: string } | null;
   /** Of the answer under way, until its first token. */
   progress: Progress | null;
 }
