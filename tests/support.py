@@ -16,7 +16,7 @@ import tabagent_harness.installation
 from tabagent_chaos import chaos_file
 from tabagent_harness.processes import Process, processes
 
-__all__ = ["MODEL", "Installation", "Process", "eventually", "few_or_many", "missing", "processes", "seeds"]
+__all__ = ["MODEL", "Installation", "Process", "best_of", "eventually", "few_or_many", "missing", "processes", "seeds"]
 
 IN_CI = os.environ.get("CI") == "true"
 MODEL = "smollm2-135m"
@@ -30,6 +30,20 @@ def few_or_many(few: int, many: int) -> list[Any]:
 def seeds(few: int, many: int) -> list[Any]:
     """Return a parameter's values for a test of one seed each: the first few, and the rest in ``make test-long``."""
     return [*range(few), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(few, many))]
+
+
+def best_of(measure: Callable[[], float], limit: float, tries: int = 3) -> float:
+    """Return the first measurement below the limit, or the least of all.
+
+    For times that the product promises, on a machine that runs other tests beside. A delay that the product causes
+    comes back each time; one that the machine causes seldom does.
+    """
+    least = float("inf")
+    for _ in range(tries):
+        least = min(least, measure())
+        if least < limit:
+            break
+    return least
 
 
 def missing(what: str) -> None:

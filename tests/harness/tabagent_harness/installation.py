@@ -11,6 +11,9 @@ from typing import Any
 from tabagent_harness.host_process import HostProcess
 from tabagent_harness.processes import processes
 
+_PASSED_ON = "TABAGENT_CPU_VARIANT"
+"""The only variable of TabAgent that processes take from the caller: the CPU variant of llama.cpp to run with."""
+
 
 class Installation:
     """A TabAgent with its own directories, hence its own broker.
@@ -29,7 +32,11 @@ class Installation:
             f"TABAGENT_{name}_DIR": str(root / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME")
         }
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TABAGENT_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("TABAGENT_") or name == _PASSED_ON
+            },
             **folders,
             "TABAGENT_MODEL_DIRS": str(self.models),
             "TABAGENT_TOOL_MODEL_DIRS": str(root / "lm-studio"),
