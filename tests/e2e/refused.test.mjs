@@ -1,7 +1,7 @@
 // Questions that were refused: they are no part of later requests, and can be edited or removed.
 
 import assert from "node:assert/strict";
-import { QUESTION, panelTest, sleep } from "./support.mjs";
+import { QUESTION, eventually, panelTest, sleep } from "./support.mjs";
 
 /** Wait until so many messages are shown. */
 function shown(page, count) {
@@ -57,12 +57,13 @@ panelTest("h4_refused", async (t, { panel }) => {
     assert.equal(await page.getByTestId("drop-question").count(), 4);
     await panel.screenshots("unanswered");
     const focused = () => page.evaluate(() => document.activeElement?.dataset.testid);
+    const hasFocus = (testId) => eventually(async () => (await focused()) === testId, `${testId} has the focus`);
     const tabTo = async (testId) => {
       for (let step = 0; step < 40 && (await focused()) !== testId; step += 1) await page.keyboard.press("Shift+Tab");
       assert.equal(await focused(), testId);
     };
     for (const left of [6, 4, 2]) {
-      assert.equal(await focused(), "composer");
+      await hasFocus("composer");
       await tabTo("drop-question");
       await page.keyboard.press("Enter");
       await shown(page, left);
@@ -70,7 +71,7 @@ panelTest("h4_refused", async (t, { panel }) => {
     await tabTo("edit-question");
     await page.keyboard.press("Space");
     await page.waitForFunction(() => document.querySelector("[data-testid=composer]").value === "question 0");
-    assert.equal(await focused(), "composer");
+    await hasFocus("composer");
     await shown(page, 0);
   });
 });

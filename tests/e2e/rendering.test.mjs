@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
-import { panelTest } from "./support.mjs";
+import { eventually, panelTest } from "./support.mjs";
 
 const HOSTILE = [
   ">".repeat(4000),
@@ -165,13 +165,14 @@ panelTest("s8_rendering", async (t, { panel }) => {
     await store(page, [first, { ...answer, reasoning: "defect", failure: { code: "x", message: "y", details: {} } }, ...rest]);
     await reload(page);
     const messages = page.getByTestId("message");
-    assert.equal(await messages.count(), 4);
+    const shown = (count) => eventually(async () => (await messages.count()) === count, `${count} messages`);
+    await shown(4);
     assert.match(await messages.nth(1).innerText(), /^Broken\./);
     assert.equal(await messages.nth(1).getAttribute("data-state"), "plain");
     assert.match(await messages.nth(3).innerText(), /Fine\.$/);
     await panel.screenshot("broken-message");
     await page.getByTestId("drop-question").click();
-    assert.equal(await messages.count(), 2);
+    await shown(2);
     while ((await stored(page)).length !== 2) await setTimeout(50); // else the panel would write it over what comes now
 
     const summary = { finishReason: "stop", model: "m", promptTokens: 1, completionTokens: 1, tokensPerSecond: 1 };
@@ -183,6 +184,6 @@ panelTest("s8_rendering", async (t, { panel }) => {
     await page.evaluate(() => { window.name = ""; });
     await page.reload();
     await panel.ready();
-    assert.equal(await messages.count(), 2);
+    await shown(2);
   });
 });
