@@ -10,7 +10,7 @@ import pytest
 
 from tabagent_harness import HostProcess
 from tests.pickled_models import evil
-from tests.support import Installation, eventually
+from tests.support import Installation, best_of, eventually
 
 ENDLESS = json.dumps({"tokens": 100_000, "interval_ms": 5})
 
@@ -29,8 +29,12 @@ def test_a_model_loads_on_first_use_and_stays(tabagent: Installation) -> None:
         first_ms = events[-1]["result"]["timings"]["load_ms"]
         assert first_ms >= 100
         pid = loaded(host)["chaos"]["pid"]
-        again = host.result("generate", prompt="{}", **model)
-        assert again["result"]["timings"]["load_ms"] < first_ms
+
+        def load_ms() -> float:
+            timings = host.result("generate", prompt="{}", **model)["result"]["timings"]
+            return float(timings["load_ms"])
+
+        assert best_of(load_ms, 100) < 100
         assert loaded(host)["chaos"]["pid"] == pid
         entry = next(m for m in host.result("list_models")["result"]["models"] if m["name"] == "chaos")
         assert entry["loaded"] is True

@@ -212,13 +212,16 @@ from pathlib import Path
 from tabagent_model import ModelError, detect_model
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    began = time.process_time()  # what it costs, whatever else the machine does
-    try:
-        facts = detect_model(path)
-        assert facts["model_type"] in ("unknown", "onnx"), facts
-    except ModelError:
-        pass
-    assert time.process_time() - began < 0.3, path
+    seconds = []
+    for _ in range(3):
+        began = time.process_time()  # what it costs, whatever else the machine does
+        try:
+            facts = detect_model(path)
+            assert facts["model_type"] in ("unknown", "onnx"), facts
+        except ModelError:
+            pass
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 0.1, path
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     grown = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
