@@ -43,11 +43,13 @@ class FolderTokenizer:
             EngineError: ``load_failed`` where there is none.
         """
         self._folders = folders
-        self._tokenizer = _with_literal_tokens(tokenizer or read_tokenizer(folders))
+        content = json.loads((tokenizer or read_tokenizer(folders)).to_str())
+        self._tokenizer = _tokenizer_of(_with_literal_tokens(content))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         added = self._tokenizer.get_added_tokens_decoder()
-        unknown = _unknown_token(self._tokenizer)  # what no entry spells: text becomes it, and forges nothing by that
+        # Text that no entry spells becomes this token, and forges nothing by that.
+        unknown = _unknown_token(content["model"], self._tokenizer)
         self._special_ids = {
             number
             for number, token in added.items()
@@ -58,7 +60,7 @@ class FolderTokenizer:
             for number, token in added.items()
             if token.special and number in self._special_ids
         }
-        self._plain = _without_added_tokens(self._tokenizer)
+        self._plain = _tokenizer_of(_without_added_tokens(content))
         special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
         tokens_map = self.read_json("special_tokens_map.json")
@@ -207,27 +209,31 @@ def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:
     )
 
 
-def _with_literal_tokens(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer, which finds added tokens as they are spelt: normalising could make one of other letters."""
-    content = json.loads(tokenizer.to_str())
-    for token in content["added_tokens"]:
-        token["normalized"] = token["normalized"] and not token["content"].strip()
+def _tokenizer_of(content: Mapping[str, Any]) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(content))
 
 
-def _unknown_token(tokenizer: Tokenizer) -> str | None:
-    """Return the spelling of what stands for text that the vocabulary cannot spell."""
-    model = json.loads(tokenizer.to_str())["model"]
+def _with_literal_tokens(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a ``tokenizer.json`` that finds added tokens only where they are spelt as they are.
+
+    Normalising could make such a token of other letters.
+    """
+    tokens = [
+        {**token, "normalized": token["normalized"] and not token["content"].strip()}
+        for token in content["added_tokens"]
+    ]
+    return {**content, "added_tokens": tokens}
+
+
+def _without_added_tokens(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a ``tokenizer.json`` for text in which nothing is a control token."""
+    return {**content, "added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+
+
+def _unknown_token(model: Mapping[str, Any], tokenizer: Tokenizer) -> str | None:
+    """Return the spelling of the token that stands for text which the vocabulary cannot spell."""
     number = model.get("unk_id")
     return tokenizer.id_to_token(number) if number is not None else model.get("unk_token")
-
-
-def _without_added_tokens(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer for text in which nothing is a control token."""
-    content = json.loads(tokenizer.to_str())
-    content["added_tokens"] = []
-    content["post_processor"] = None
-    return Tokenizer.from_str(json.dumps(content))
 
 
 def _text(token: str | Mapping[str, Any]) -> str:
