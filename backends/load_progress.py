@@ -52,8 +52,9 @@ class ResidentProgress:
             now = _resident_pages()
             if now > most:
                 most = now
-                self._end_process_beyond((now - self._before) * 4096)
-                self._report(min(0.99, (now - self._before) * 4096 / self._expected))
+                taken_bytes = (now - self._before) * 4096
+                self._end_process_beyond(taken_bytes)
+                self._report(min(0.99, taken_bytes / self._expected))
 
     def _end_process_beyond(self, taken_bytes: int) -> None:
         """Abort where the load has taken more than weights of this size can need: native code cannot be interrupted."""
