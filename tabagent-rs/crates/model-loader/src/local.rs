@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gguf::{self, GgufFile, GgufHeader, TensorInfo};
 use crate::memory;
 use crate::model_type::ModelType;
-use crate::neighbours::{read_config, refuse_bombs, refuse_code, refuse_sizes, refuse_weights};
+use crate::neighbours::{config_beside, read_config, refuse_bombs, refuse_code, refuse_sizes, refuse_weights};
 use crate::onnx::OnnxModel;
 use crate::package::{self, Entry, Package};
 use crate::pytorch::PickledWeights;
@@ -246,8 +246,10 @@ fn look_at_safetensors(
     found.parameters = Some(parameters);
     found.quantisation = types.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name);
     read_config(found, &root.join(&package.entry), context_length);
-    refuse_sizes(found, &root.join(&package.entry), headers.tensors, parameters);
-    refuse_weights(found, &root.join(&package.entry));
+    let entry = root.join(&package.entry);
+    let config = config_beside(&entry);
+    refuse_sizes(found, &entry, &config, headers.tensors, parameters);
+    refuse_weights(found, &entry, &config);
     if is_packed_ternary {
         found.quantisation = Some("1.58-bit".into());
         found
@@ -266,7 +268,8 @@ fn look_at_pickled(found: &mut Detection, root: &Path, package: &Package) -> Res
     }
     let parameters = types.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
     found.parameters = Some(parameters);
-    refuse_sizes(found, &root.join(&package.entry), tensors, parameters);
+    let entry = root.join(&package.entry);
+    refuse_sizes(found, &entry, &config_beside(&entry), tensors, parameters);
     found.quantisation = types.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned());
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::config::{self, ModelConfig};
 use crate::detection::Detection;
 use crate::local::LARGEST_DEFAULT_CONTEXT;
 use crate::{auto_map, config_sizes, file, memory, shard_index, task, tokenizer_file};
+use serde_json::Value;
 use std::path::Path;
 
 /// Reads the configuration beside `entry`, and beside its folder where that is one of ONNX graphs.
@@ -29,23 +30,24 @@ pub(crate) fn read_config(found: &mut Detection, entry: &Path, context_length: O
     }
 }
 
+/// Returns `config.json` beside `entry`, or null where none can be read.
+pub(crate) fn config_beside(entry: &Path) -> Value {
+    let text = file::small_text(&entry.with_file_name("config.json"), config::LARGEST);
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
 /// Adds an obstacle if `config.json` beside `entry` describes a far larger model than weights of so many tensors and
 /// numbers.
-pub(crate) fn refuse_sizes(found: &mut Detection, entry: &Path, tensors: usize, numbers: u64) {
+pub(crate) fn refuse_sizes(found: &mut Detection, entry: &Path, config: &Value, tensors: usize, numbers: u64) {
+    let Some(reason) = config_sizes::contradiction(config, tensors as u64, numbers) else { return };
     let path = entry.with_file_name("config.json");
-    let config = file::small_text(&path, config::LARGEST).and_then(|text| serde_json::from_str(&text).ok());
-    let Some(reason) = config.and_then(|config| config_sizes::contradiction(&config, tensors as u64, numbers)) else {
-        return;
-    };
     found.hinder("model_corrupt", format!("{} contradicts the weights: {reason}; download it again.", path.display()));
 }
 
 /// Adds an obstacle if files beside `entry` name weights that are no safetensors file of its folder.
-pub(crate) fn refuse_weights(found: &mut Detection, entry: &Path) {
-    let config = file::small_text(&entry.with_file_name("config.json"), config::LARGEST);
-    let config = config.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+pub(crate) fn refuse_weights(found: &mut Detection, entry: &Path, config: &Value) {
     let folder = entry.parent().unwrap_or(Path::new("."));
-    if let Some((code, message)) = shard_index::refusal(folder, &config) {
+    if let Some((code, message)) = shard_index::refusal(folder, config) {
         found.hinder(code, message);
     }
 }
