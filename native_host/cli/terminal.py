@@ -21,10 +21,11 @@ from installer.errors import InstallError
 from native_host.cli import exit_status
 from native_host.cli.remedies import remedy
 from native_host.cli.words import plain
+from native_host.protocol.display import REORDERING
 from native_host.protocol.errors import RETRYABLE, TabAgentError
 from native_host.settings import Settings, SettingsError, load_settings, resolve_directories
 
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_STEERING = re.compile(f"[\x7f-\x9f{REORDERING}]")
 """Characters that JSON allows in a string and that change what a terminal does or in which order it shows text."""
 
 FLAGS: ContextVar[dict[str, Any] | None] = ContextVar("FLAGS", default=None)

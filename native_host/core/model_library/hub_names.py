@@ -11,6 +11,7 @@ import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from native_host.protocol.display import REORDERING
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ _REFERENCE = re.compile(f"(?P<repository>{_NAME}/{_NAME})(?P<place>{_PLACE})")
 _HOSTS = ("huggingface.co/", "www.huggingface.co/", "hf.co/", "hf:")
 _AMBIGUOUS = re.compile(r"\.\.|--")
 """``..`` leads out of a folder; ``--`` separates organisation and name in the cache's folder names."""
-_FORBIDDEN_CHARACTERS = re.compile(
-    r'[\x00-\x1f\x7f-\x9f\\:<>"|?*\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
-)
+_FORBIDDEN_CHARACTERS = re.compile(rf'[\x00-\x1f\x7f-\x9f\\:<>"|?*{REORDERING}\ud800-\udfff]')
 """Also line separators and what changes the order in which a list of names is shown."""
 _DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|CLOCK\$|LPT|(?:COM|LPT).)", re.IGNORECASE)
 """File names that Windows reserves, whatever the extension."""
