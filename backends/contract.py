@@ -57,7 +57,8 @@ class Server:
     """Where models are served. ``url`` has no slash at its end and no password in it.
 
     ``key`` is sent to this address and nowhere else, and is never shown. ``connect_s``: seconds to reach it;
-    ``stall_s``: seconds without a byte after which it counts as stuck.
+    ``stall_s``: seconds without a byte after which it counts as stuck. ``is_guessed``: nobody set this address, it is
+    where such a server usually listens, so a program of another person there is not believed to be one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Server:
     key: str = field(default="", repr=False)
     connect_s: float = 5.0
     stall_s: float = 120.0
+    is_guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

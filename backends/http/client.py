@@ -9,13 +9,14 @@ import contextlib
 import ipaddress
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
 from backends.contract import Server
+from backends.http import listeners
 from backends.http.errors import ServerErrors
 from backends.http.fields import parse
 from backends.http.lines import LineTooLong, split_lines
@@ -33,6 +34,7 @@ class ServerClient:
         """``failed``: the code of errors that have no better one. Paths begin at ``root``, or else at its address."""
         self.errors = ServerErrors(server, failed)
         self._stall_s = server.stall_s
+        self._is_guessed = server.is_guessed
         self._root = server.url if root is None else root
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
         self._client = httpx2.Client(
@@ -67,7 +69,7 @@ class ServerClient:
             EngineError
             GenerationCancelled
         """
-        connection = _Connection()
+        connection = self._connection()
         with (
             control.interruptible(connection.shut),
             _cancel_seen(control),
@@ -95,11 +97,26 @@ class ServerClient:
             raise self.errors.nonsense(content.decode("utf-8", "replace"), "a JSON object")
         return found
 
+    def _connection(self) -> _Connection:
+        return _Connection(self._refuse_strangers if self._is_guessed else None)
+
+    def _refuse_strangers(self, connection: socket.socket) -> None:
+        """Send nothing to a program of another person on this machine.
+
+        Raises:
+            EngineError: ``engine_unavailable``.
+        """
+        host, port, *_ = connection.getpeername()
+        user = listeners.stranger(host, port)
+        if user is not None:
+            connection.close()
+            raise self.errors.stranger(user)
+
     @contextlib.contextmanager
     def _open(
         self, method: str, path: str, body: Mapping[str, Any] | None, connection: _Connection | None = None
     ) -> Iterator[httpx2.Response]:
-        extensions = {"trace": connection.trace} if connection else {}
+        extensions = {"trace": (connection or self._connection()).trace}
         url = f"{self._root}{path}"
         with self._client.stream(method, url, json=body, extensions=extensions) as response:
             if response.status_code != httpx2.codes.OK:
@@ -123,7 +140,9 @@ class ServerClient:
 class _Connection:
     """The socket of one request, once it is connected."""
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[socket.socket], None] | None) -> None:
+        """``check`` is called once it is connected, before anything is sent."""
+        self._check = check
         self._socket: socket.socket | None = None
         self._is_shut = False
 
@@ -133,6 +152,8 @@ class _Connection:
             self._socket = info["return_value"].get_extra_info("socket")
             if self._is_shut:
                 self.shut()
+        if event.endswith("connect_tcp.complete") and self._check is not None:
+            self._check(info["return_value"].get_extra_info("socket"))
 
     def shut(self) -> None:
         """From another thread: whoever waits for this connection wakes up."""

@@ -68,6 +68,16 @@ class ServerErrors:
         """An error that names the server."""
         return EngineError(code, message, server=self._server.name, url=self._server.url, **details)
 
+    def stranger(self, user: int) -> EngineError:
+        """Another person's program listens where the server usually is. ``user``: the uid, or -1 where it hides."""
+        who = f"of the user {user}" if user >= 0 else "of nobody who can be told"
+        name, url = self._server.name, self._server.url
+        return self.error(
+            "engine_unavailable",
+            f"{self.who} is a program {who} of this machine, and is sent nothing. If it is meant to be used, set it "
+            f"as a server: TABAGENT_SERVERS=shared-{name}={url}",
+        )
+
     def refusal(self, status: int, body: str, location: str = "") -> EngineError:
         """What the server's status, and its words, mean."""
         said = self._words(_message(body))

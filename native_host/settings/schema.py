@@ -26,6 +26,9 @@ def _home() -> Path:
         return Path("~")
 
 
+OLLAMA_URL = "http://127.0.0.1:11434"
+LM_STUDIO_URL = "http://127.0.0.1:1234"
+
 _HOME = _home()
 _MAX_SOCKET_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
 
@@ -91,10 +94,10 @@ class Settings:
         default="https://huggingface.co", metadata=_means("the model hub", alias="HF_ENDPOINT", is_address=True)
     )
     ollama_url: str = field(
-        default="http://127.0.0.1:11434", metadata=_means("Ollama; empty: none", may_be_empty=True, is_address=True)
+        default=OLLAMA_URL, metadata=_means("Ollama; empty: none", may_be_empty=True, is_address=True)
     )
     lm_studio_url: str = field(
-        default="http://127.0.0.1:1234", metadata=_means("LM Studio; empty: none", may_be_empty=True, is_address=True)
+        default=LM_STUDIO_URL, metadata=_means("LM Studio; empty: none", may_be_empty=True, is_address=True)
     )
     servers: Mapping[str, str] = field(
         default_factory=dict, metadata=_means("servers that speak OpenAI's dialect, by name; see servers.md")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from backends.http import listeners
 from installer.doctor import Finding, Severity
 from native_host.settings import Settings
 from native_host.transports.http.access import token_path
@@ -52,10 +53,14 @@ def _open(token: Path, *, ours: bool) -> Finding:
 
 
 def answers(settings: Settings) -> bool:
-    """Whether HTTP is served where the settings have it."""
+    """Return True if HTTP is served where the settings have it, and not by another person's program."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104
     connection = HTTPConnection(host, settings.http_port, timeout=LIMIT_S)
     try:
+        connection.connect()
+        address, port, *_ = connection.sock.getpeername()
+        if listeners.stranger(address, port) is not None:
+            return False
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
     except (OSError, HTTPException):

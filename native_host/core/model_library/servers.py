@@ -18,6 +18,7 @@ from native_host.core.model_library.served import RemoteModel, facts
 from native_host.protocol import strict_json
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
+from native_host.settings.schema import LM_STUDIO_URL, OLLAMA_URL
 
 if TYPE_CHECKING:
     from tabagent_model import ModelFacts
@@ -175,12 +176,13 @@ class _Place:
     name: str
     kind: str
     url: str
+    is_guessed: bool = False
 
 
 def _places(settings: Settings) -> list[_Place]:
     own = [
-        _Place("ollama", "ollama", settings.ollama_url),
-        _Place("lm-studio", "lm-studio", settings.lm_studio_url),
+        _Place("ollama", "ollama", settings.ollama_url, settings.ollama_url == OLLAMA_URL),
+        _Place("lm-studio", "lm-studio", settings.lm_studio_url, settings.lm_studio_url == LM_STUDIO_URL),
     ]
     others = [_Place(name, "openai", url) for name, url in settings.servers.items()]
     return [place for place in (*own, *others) if place.url]
@@ -188,7 +190,8 @@ def _places(settings: Settings) -> list[_Place]:
 
 def _address(place: _Place, settings: Settings) -> Server:
     key = settings.server_keys.get(place.name, "")
-    return Server(place.name, place.url.rstrip("/"), key, stall_s=settings.generation_stall_s * STALL_FRACTION)
+    stall_s = settings.generation_stall_s * STALL_FRACTION
+    return Server(place.name, place.url.rstrip("/"), key, stall_s=stall_s, is_guessed=place.is_guessed)
 
 
 def as_tabagent_error(error: EngineError) -> TabAgentError:
