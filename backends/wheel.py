@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +22,10 @@ from backends.contract import (
     TokenLogprob,
 )
 from backends.conversation.chat_template import ChatTemplate
+from backends.conversation.messages import texts_of
 from backends.conversation.prompt import SpecialTokens
 from backends.grammar import compiled, unusable
+from backends.text.limits import refuse_long
 
 _CODES: tuple[tuple[type[tabagent_model.ModelError], str], ...] = (
     (tabagent_model.ModelNotFound, "model_not_found"),
@@ -69,6 +71,7 @@ class WheelText:
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text, after BOS where the model wants one."""
+        self._refuse_long([prompt])
         with errors_mapped():
             tokens = self._model.tokenize(prompt, add_special=True)
         return self._stream(tokens or [max(self._model.token_bos, 0)], sampling, coalesce_ms)
@@ -76,7 +79,9 @@ class WheelText:
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
         assert self._template is not None
+        self._refuse_long(texts_of(conversation.messages))
         prepared = self._template.prepare(conversation, sampling)
+        self._refuse_long(piece.text for piece in prepared.pieces)
         tokens = []
         with errors_mapped():
             for piece in prepared.pieces:
@@ -96,6 +101,9 @@ class WheelText:
         if self._template is not None:
             self._template.close()
         self._model.close()
+
+    def _refuse_long(self, texts: Iterable[str]) -> None:
+        refuse_long(texts, self._model.longest_token, self._model.context_length)
 
     def _stream(self, tokens: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
         constraint = sampling.constraint

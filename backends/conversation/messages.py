@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backends.contract import EngineError, Message
@@ -23,6 +23,14 @@ def for_templates(messages: Sequence[Message], *, pictures: bool = False) -> lis
         EngineError: ``unsupported_task`` for pictures that the model does not see.
     """
     return [_for_template(message, pictures=pictures) for message in messages]
+
+
+def texts_of(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield the texts that messages consist of, without calls."""
+    for message in messages:
+        content = message.get("content") or ""
+        yield from (content,) if isinstance(content, str) else (part.get("text", "") for part in content)
+        yield message.get("reasoning_content") or ""
 
 
 def _for_template(message: Message, *, pictures: bool) -> dict[str, Any]:

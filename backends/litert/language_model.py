@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from backends.contract import TEXT_ACTIONS, Conversation, EngineError, LoadReque
 from backends.conversation.answer import Answer
 from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.dialogue import Dialogue
+from backends.conversation.messages import texts_of
 from backends.conversation.prompt import Variables
 from backends.conversation.template_options import EFFORT, THINKING_SWITCHES
 from backends.conversation.tools import HERMES
 from backends.derived_models import derived
 from backends.litert.vocabulary import Part, Vocabulary
 from backends.text.control import Control, Slots
-from backends.text.limits import LARGEST_DEFAULT_CONTEXT, refuse_overflow
+from backends.text.limits import LARGEST_DEFAULT_CONTEXT, refuse_long, refuse_overflow
 from backends.text.stream import Generation, Piece, Pieces
 
 ALL_TOKENS = 1 << 20
@@ -80,6 +81,7 @@ class LanguageModel:
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
         if self._fallback is not None:
+            self._refuse_long(texts_of(conversation.messages))
             prepared = self._fallback.prepare(conversation, sampling)
             texts = self._vocabulary.rendered(prepared.pieces)
             return prepared.answer(self._stream(lambda: texts, prepared.sampling, coalesce_ms))
@@ -98,9 +100,11 @@ class LanguageModel:
         self._engine.close()
 
     def _continued(self, prompt: str) -> list[str]:
+        self._refuse_long([prompt])
         return self._vocabulary.plain(prompt) or [self._vocabulary.beginning()]
 
     def _rendered(self, conversation: Conversation) -> list[str]:
+        self._refuse_long(texts_of(conversation.messages))
         return self._vocabulary.rendered(self._dialogue.pieces(conversation)[0])
 
     def _stream(self, prompt: Callable[[], list[str]], sampling: Sampling, coalesce_ms: float) -> TextStream:
@@ -109,7 +113,11 @@ class LanguageModel:
             lambda control: self._answer(prompt(), sampling, control), Control(0), self._slots, sampling, coalesce_ms
         )
 
+    def _refuse_long(self, texts: Iterable[str]) -> None:
+        refuse_long(texts, self._vocabulary.longest_token, self._context_length)
+
     def _parts(self, texts: Sequence[str]) -> tuple[list[Part], int]:
+        self._refuse_long(texts)
         parts = list(self._vocabulary.parts(texts))
         tokens = sum(part.tokens for part in parts)
         refuse_overflow(tokens, self._context_length)

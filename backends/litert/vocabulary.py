@@ -39,9 +39,11 @@ class Vocabulary:
         self._ends = [ids[0] for ids in engine.eos_token_ids if len(ids) == 1]
         special = [self._text(token) for token in self._ends if token >= 0]
         empty = token = self.size = 0
+        self.longest_token = 1
         while token < _LARGEST and empty < _GAP:
             text = self._text(token)
             token += 1
+            self.longest_token = max(self.longest_token, len(text))
             empty = 0 if text else empty + 1
             self.size = token if text else self.size
             if _LOOKS_SPECIAL.fullmatch(text):

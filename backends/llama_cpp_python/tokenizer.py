@@ -20,6 +20,7 @@ class GgufTokenizer:
         bos, eos = ("" if token is None else vocabulary.spelling(token) for token in (vocabulary.bos, vocabulary.eos))
         self.chat_template = ChatTemplate(chat_template, vocabulary.special, {"bos_token": bos, "eos_token": eos})
         self.end_tokens = vocabulary.end_tokens
+        self.longest_token = vocabulary.longest_token
         first = vocabulary.bos
         self.beginning = [first if first is not None else min(self.end_tokens, default=0)]
 

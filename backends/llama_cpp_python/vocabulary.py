@@ -27,6 +27,7 @@ class Vocabulary:
         spellings = {token: self.spelling(token) for token in everything if self._is_special(token)}
         self._special_ids = frozenset(spellings)
         self.special = SpecialTokens(spellings.values())
+        self.longest_token = max((len(self.spelling(token)) for token in everything), default=1)
         self.bos = self._known(llama_cpp.llama_vocab_bos(self.raw))
         self.eos = self._known(llama_cpp.llama_vocab_eos(self.raw))
         self.prefix = [self.bos] if self.bos is not None and llama_cpp.llama_vocab_get_add_bos(self.raw) else []

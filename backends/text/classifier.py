@@ -52,7 +52,8 @@ class Classifier:
         self._tokenizer.close()
 
     def _batch(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Batch:
-        return padded(self._tokenizer.encodings(texts, pairs), self.longest, self._tokenizer.pad_token)
+        encodings = self._tokenizer.encodings(texts, pairs, longest=self.longest)
+        return padded(encodings, self.longest, self._tokenizer.pad_token)
 
 
 def _sigmoid(logits: NDArray[Any]) -> NDArray[np.float32]:

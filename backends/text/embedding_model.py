@@ -32,7 +32,7 @@ class EmbeddingModel:
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector for each text."""
-        batch = padded(self._tokenizer.encodings(texts), self.longest, self._tokenizer.pad_token)
+        batch = padded(self._tokenizer.encodings(texts, longest=self.longest), self.longest, self._tokenizer.pad_token)
         hidden = self._evaluate(batch).astype(np.float32)
         pooled = hidden if hidden.ndim == 2 else pool(hidden, batch["attention_mask"], self.pooling)
         vectors = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)

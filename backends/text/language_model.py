@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.contract import Conversation, Sampling, TextStream
+from backends.conversation.dialogue import Prepared
+from backends.conversation.messages import texts_of
 from backends.text.control import Control, Slots
 from backends.text.grammar import Grammars
-from backends.text.limits import refuse_overflow
+from backends.text.limits import refuse_long, refuse_overflow
 from backends.text.logprobs import Logprobs
 from backends.text.prompt_tokenizer import PromptTokenizer
 from backends.text.sampler import Sampler
@@ -44,13 +46,13 @@ class LanguageModel:
 
     def generate(self, prompt: str, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Continue plain text."""
+        self._refuse_long([prompt])
         tokens = self._tokenizer.encode(prompt, add_special=True) or self._tokenizer.beginning
         return self._stream(tokens, sampling, coalesce_ms)
 
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
-        prepared = self._tokenizer.chat_template.prepare(conversation, sampling)
-        prompt = self._tokenizer.tokens(prepared.pieces)
+        prepared, prompt = self._prepared(conversation, sampling)
         return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
@@ -60,6 +62,16 @@ class LanguageModel:
     def close(self) -> None:
         """End the template's process."""
         self._tokenizer.close()
+
+    def _prepared(self, conversation: Conversation, sampling: Sampling) -> tuple[Prepared, list[int]]:
+        """Render a conversation; return it with the tokens of its prompt."""
+        self._refuse_long(texts_of(conversation.messages))
+        prepared = self._tokenizer.chat_template.prepare(conversation, sampling)
+        self._refuse_long(piece.text for piece in prepared.pieces)
+        return prepared, self._tokenizer.tokens(prepared.pieces)
+
+    def _refuse_long(self, texts: Iterable[str]) -> None:
+        refuse_long(texts, self._tokenizer.longest_token, self.context_length)
 
     def _stream(
         self, prompt: list[int], sampling: Sampling, coalesce_ms: float, begin: Begin | None = None

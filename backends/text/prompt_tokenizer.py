@@ -21,12 +21,14 @@ class Decoder(Protocol):
 class PromptTokenizer(Protocol):
     """Tokens of prompts and texts of tokens, by a model's own vocabulary and chat template.
 
-    ``beginning`` is what an empty prompt consists of: something must be evaluated.
+    ``beginning`` is what an empty prompt consists of: something must be evaluated. ``longest_token``: characters of the
+    longest token.
     """
 
     chat_template: ChatTemplate
     end_tokens: frozenset[int]
     beginning: list[int]
+    longest_token: int
 
     def encode(self, text: str, *, special: bool = False, add_special: bool = False) -> list[int]:
         """Token ids. ``special``: control tokens in the text are parsed; ``add_special``: with the model's own ends."""

@@ -16,6 +16,7 @@ from backends.contract import EngineError
 from backends.conversation.chat_template import ChatTemplate
 from backends.conversation.prompt import Piece, SpecialTokens
 from backends.json_files import read_json
+from backends.text.limits import refuse_long
 
 _NAMED_TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 """Those that Transformers gives to chat templates."""
@@ -60,6 +61,7 @@ class FolderTokenizer:
             for number, token in added.items()
             if token.special and number in self._special_ids
         }
+        self.longest_token = max(map(len, self._tokenizer.get_vocab()), default=1)
         self._plain = _tokenizer_of(_without_added_tokens(content))
         special = SpecialTokens([token.content for token in added.values()])
         config = self.read_json("tokenizer_config.json")
@@ -94,8 +96,14 @@ class FolderTokenizer:
         encoding = self._encode_plain(text)
         return list((self._tokenizer.post_process(encoding) if add_special else encoding).ids)
 
-    def encodings(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[Encoding]:
-        """Texts, or pairs of them, with what the model wants around them; nothing in them is a control token."""
+    def encodings(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, longest: int) -> list[Encoding]:
+        """Return texts, or pairs of them, with what the model wants around them; nothing in them is a control token.
+
+        Raises:
+            EngineError: ``context_overflow`` for a text that must be far more than ``longest`` tokens.
+        """
+        for text in (*texts, *(pairs or ())):
+            refuse_long([text], self.longest_token, longest)
         if pairs is None:
             return [self._tokenizer.post_process(self._encode_plain(text)) for text in texts]
         encoded = (

@@ -71,9 +71,8 @@ class ImageTextToText(LanguageModel):
         seen = pictures(conversation.messages)
         if not seen:
             return super().chat(conversation, sampling, coalesce_ms)
-        prepared = self._tokenizer.chat_template.prepare(conversation, sampling)
+        prepared, tokens = self._prepared(conversation, sampling)
         views = self._look(seen)
-        tokens = self._tokenizer.tokens(prepared.pieces)
         prompt, head = _expanded(tokens, self._token(self._placeholder), views.runs)
 
         def begin(*_: object) -> SeenSequence:

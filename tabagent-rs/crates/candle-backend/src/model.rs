@@ -39,6 +39,8 @@ pub struct ModelFacts {
     pub architecture: String,
     /// Entries of the vocabulary
     pub vocab_size: usize,
+    /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens
+    pub longest_token: usize,
     /// Tokens the model was trained to see at once
     pub train_context_length: u32,
     /// Tokens that one conversation may have
@@ -99,6 +101,7 @@ impl Model {
         let facts = ModelFacts {
             architecture: config.architecture.clone(),
             vocab_size: config.vocab_size,
+            longest_token: tokens.longest_token(),
             train_context_length: config.train_context,
             context_length,
             embedding_length: config.hidden,
@@ -159,7 +162,7 @@ impl Model {
     /// # Errors
     /// [`Error::ContextOverflow`], for a hopelessly long text without tokenising it.
     pub fn tokenize_prompt(&self, text: &str) -> Result<Vec<Token>> {
-        let at_least = (text.len() / self.tokens.longest_piece()) as u64;
+        let at_least = (text.len() / self.facts.longest_token) as u64;
         check_prompt_length(at_least, self.facts.context_length)?;
         self.tokenize(text, true, false)
     }

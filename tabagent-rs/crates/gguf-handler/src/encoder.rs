@@ -1,11 +1,14 @@
 //! Texts to vectors and scores: each is computed in one piece, several in one batch.
 
 use crate::llama::{Batch, Context, Decoded, Token, Vocab, Watch};
+use crate::model::ModelFacts;
 use generation::{Error, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Scores that are probabilities already: llama.cpp's `build_pooling` ends with a softmax for these.
 const SOFTMAX: [&str; 2] = ["qwen3", "qwen3vl"];
+/// Bytes of a text that is tokenised whatever its length: that takes a second at most.
+const ALWAYS_READ: usize = 1 << 20;
 const QUERY: &str = "{query}";
 const DOCUMENT: &str = "{document}";
 
@@ -119,6 +122,16 @@ fn joined(vocab: &Vocab, query: &str, document: &str) -> Option<Vec<Token>> {
     let mut tokens: Vec<Token> = begin.into_iter().chain(query).chain(end).chain(separator).chain(document).collect();
     tokens.extend(end.or(separator));
     Some(tokens)
+}
+
+/// Refuses a text that is too long whatever is in it, before it is tokenised. White space may be few tokens, so a text
+/// of up to a mebibyte is always tokenised.
+pub(crate) fn check_bytes(bytes: usize, facts: &ModelFacts) -> Result<()> {
+    let at_least = (bytes / facts.longest_token) as u64;
+    match bytes > ALWAYS_READ && at_least > u64::from(facts.context_length) {
+        true => Err(Error::ContextOverflow { prompt_tokens: at_least, context_length: facts.context_length }),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a text of nothing, and one that does not fit whole: cut, it would be compared as if it were whole.

@@ -71,6 +71,8 @@ pub struct ModelFacts {
     pub task: Task,
     /// Entries of the vocabulary
     pub vocab_size: usize,
+    /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens
+    pub longest_token: usize,
     /// Tokens the model was trained to see at once
     pub train_context_length: u32,
     /// Tokens in the KV cache
@@ -185,7 +187,7 @@ impl Model {
     /// # Errors
     /// [`Error::ContextOverflow`], for a hopelessly long text without tokenising it.
     pub fn tokenize_prompt(&self, text: &str) -> Result<Vec<Token>> {
-        let at_least = (text.len() / self.weights.vocab().longest_piece()) as u64;
+        let at_least = (text.len() / self.facts.longest_token) as u64;
         check_prompt_length(at_least, self.facts.context_length)?;
         self.tokenize(text, true, false)
     }
@@ -225,7 +227,10 @@ impl Model {
     /// [`Error::WrongTask`], [`Error::GenerationFailed`], [`Error::Closed`].
     pub fn embed(&self, texts: &[String]) -> Result<Encoded<Vec<f32>>> {
         let encoder = self.encoder(Task::Embed)?;
-        let tokens = |text: &String| self.tokens_of_whole(self.weights.vocab().tokenize(text, true, false));
+        let tokens = |text: &String| {
+            encoder::check_bytes(text.len(), &self.facts)?;
+            self.tokens_of_whole(self.weights.vocab().tokenize(text, true, false))
+        };
         let texts: Vec<Vec<Token>> = texts.iter().map(tokens).collect::<Result<_>>()?;
         let vectors = encoder.vectors(&texts)?;
         Ok((vectors.iter().map(|vector| encoder::normalised(vector)).collect(), count(&texts)))
@@ -238,8 +243,10 @@ impl Model {
     pub fn rerank(&self, query: &str, documents: &[String]) -> Result<Encoded<f32>> {
         let encoder = self.encoder(Task::Rerank)?;
         let (vocab, template) = (self.weights.vocab(), self.weights.rerank_template());
-        let tokens =
-            |document: &String| self.tokens_of_whole(encoder::pair(vocab, template.as_deref(), query, document));
+        let tokens = |document: &String| {
+            encoder::check_bytes(query.len() + document.len(), &self.facts)?;
+            self.tokens_of_whole(encoder::pair(vocab, template.as_deref(), query, document))
+        };
         let pairs: Vec<Vec<Token>> = documents.iter().map(tokens).collect::<Result<_>>()?;
         let scores = encoder.vectors(&pairs)?;
         let probability = |scores: &Vec<f32>| encoder::probability(scores, &self.facts.architecture);
@@ -332,6 +339,7 @@ fn facts(weights: &WeightsModel, header: &GgufHeader, params: ContextParams) -> 
         architecture: header.architecture.clone(),
         task: Task::of(header),
         vocab_size: vocab.size(),
+        longest_token: vocab.longest_token(),
         train_context_length: weights.train_context_length(),
         context_length: params.context_length,
         embedding_length: weights.embedding_length(),

@@ -82,6 +82,11 @@ macro_rules! model_class {
             }
 
             #[getter]
+            fn longest_token(&self, py: Python<'_>) -> PyResult<usize> {
+                self.fact(py, |facts| facts.longest_token)
+            }
+
+            #[getter]
             fn context_train_size(&self, py: Python<'_>) -> PyResult<u32> {
                 self.fact(py, |facts| facts.train_context_length)
             }

@@ -121,7 +121,7 @@ impl TextTokens {
     }
 
     /// Bytes of the longest token.
-    pub(crate) fn longest_piece(&self) -> usize {
+    pub(crate) fn longest_token(&self) -> usize {
         self.spellings.iter().map(String::len).max().unwrap_or(1).max(1)
     }
 }

@@ -10,7 +10,7 @@ use std::ffi::CStr;
 pub(crate) struct Vocab {
     raw: *const sys::llama_vocab,
     length: usize,
-    longest_piece: usize,
+    longest_token: usize,
     /// Tokens that text which others wrote must not become; some tokenizers read them whatever `parse_special` says
     unforgeable: Vec<(String, Token)>,
 }
@@ -21,17 +21,17 @@ impl Vocab {
     pub(super) unsafe fn new(raw: *const sys::llama_vocab) -> Self {
         // SAFETY: `raw` is valid by contract.
         let length = unsafe { sys::llama_vocab_n_tokens(raw) }.max(0) as usize;
-        let mut vocab = Self { raw, length, longest_piece: 1, unforgeable: Vec::new() };
+        let mut vocab = Self { raw, length, longest_token: 1, unforgeable: Vec::new() };
         vocab.unforgeable = vocab.special_tokens();
         vocab.unforgeable.retain(|(text, _)| !text.trim_matches([' ', '\t', '\n', '\u{2581}']).is_empty());
-        vocab.longest_piece =
+        vocab.longest_token =
             (0..length as Token).map(|token| vocab.bytes(token, true).len()).max().unwrap_or(1).max(1);
         vocab
     }
 
     /// Bytes of the longest token: a text of n bytes has at least n divided by this many tokens.
-    pub(crate) fn longest_piece(&self) -> usize {
-        self.longest_piece
+    pub(crate) fn longest_token(&self) -> usize {
+        self.longest_token
     }
 
     /// Tokens of a text. `None` when the text is longer than llama.cpp can count.

@@ -350,6 +350,9 @@ class _TextModel:
     def vocab_size(self) -> int:
         """Entries of the vocabulary; token ids are below it."""
     @property
+    def longest_token(self) -> int:
+        """Bytes of the longest token: a text of n bytes has at least n divided by this many tokens."""
+    @property
     def context_train_size(self) -> int:
         """Tokens the model was trained to see at once."""
     @property
