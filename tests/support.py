@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,19 @@ import tabagent_harness.installation
 from tabagent_chaos import chaos_file
 from tabagent_harness.processes import Process, processes
 
-__all__ = ["MODEL", "Installation", "Process", "best_of", "eventually", "few_or_many", "missing", "processes", "seeds"]
+__all__ = [
+    "MODEL",
+    "Installation",
+    "Process",
+    "best_of",
+    "eventually",
+    "few_or_many",
+    "missing",
+    "named",
+    "peak_rss",
+    "processes",
+    "seeds",
+]
 
 IN_CI = os.environ.get("CI") == "true"
 MODEL = "smollm2-135m"
@@ -71,3 +84,17 @@ def eventually(condition: Callable[[], Any], timeout_s: float = 30.0, every_s: f
             pytest.fail(f"did not happen within {timeout_s} s: {condition}")
         time.sleep(every_s)
     return value
+
+
+def peak_rss(pid: int) -> int:
+    """Return the most memory that a process has had."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def named(tabagent: Installation, command: str) -> Process:
+    """Return the one process of an installation whose command line has ``command`` in it."""
+    runtime = tabagent.environ["TABAGENT_RUNTIME_DIR"]
+    ours = [process for process in processes() if process.environ.get("TABAGENT_RUNTIME_DIR") == runtime]
+    (process,) = [process for process in ours if command in process.command]
+    return process

@@ -2,19 +2,22 @@
 
 use crate::file;
 use crate::model_type::ModelType;
+use std::cell::Cell;
 use std::io::{BufReader, Error, Read, Result, Seek, SeekFrom};
 use std::path::Path;
+use std::rc::Rc;
 
 /// Far more entries than any real bundle has.
 const MOST_ENTRIES: usize = 100_000;
 /// Bytes that are read to find the list of entries and to read it: 16 MiB for as many entries as there may be. The list
 /// is searched from the end of the file, through all of it if need be.
-const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 
 /// What the archive's entries make of it; `None` where they are nothing we know or it is damaged.
 pub(crate) fn kind(path: &Path) -> Option<ModelType> {
     let (file, _) = file::open(path, "zip").ok()?;
-    let archive = zip::ZipArchive::new(BufReader::new(Bounded { input: file, left: MOST_BYTES })).ok()?;
+    let (file, _) = Bounded::new(file, MOST_BYTES);
+    let archive = zip::ZipArchive::new(BufReader::new(file)).ok()?;
     if archive.len() > MOST_ENTRIES {
         return None;
     }
@@ -29,15 +32,24 @@ pub(crate) fn kind(path: &Path) -> Option<ModelType> {
 }
 
 /// A reader that fails after a number of bytes.
-struct Bounded<R> {
+pub(crate) struct Bounded<R> {
     input: R,
-    left: u64,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R> Bounded<R> {
+    /// Returns the reader, and the number of bytes that it may still read.
+    pub(crate) fn new(input: R, most: u64) -> (Self, Rc<Cell<u64>>) {
+        let left = Rc::new(Cell::new(most));
+        (Self { input, left: Rc::clone(&left) }, left)
+    }
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, bytes: &mut [u8]) -> Result<usize> {
         let count = self.input.read(bytes)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| Error::other("too long to search"))?;
+        let left = self.left.get().checked_sub(count as u64).ok_or_else(|| Error::other("too long to search"))?;
+        self.left.set(left);
         Ok(count)
     }
 }

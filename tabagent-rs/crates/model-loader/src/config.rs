@@ -1,6 +1,6 @@
 //! The JSON files beside Hugging Face weights: what they say of the model, and whether they ask for code to be run.
 
-use crate::task;
+use crate::{json, task};
 use serde_json::Value;
 
 /// Larger than any real configuration file.
@@ -41,7 +41,7 @@ pub struct CacheShape {
 impl ModelConfig {
     /// Reads `config.json`. What is no such file says nothing.
     pub fn parse(text: &str) -> Self {
-        serde_json::from_str::<Value>(text).map_or_else(|_| Self::default(), |value| Self::of(&value))
+        json::parse(text).map_or_else(|_| Self::default(), |value| Self::of(&value))
     }
 
     /// Reads a configuration that is an object of JSON already.

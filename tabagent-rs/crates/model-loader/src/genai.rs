@@ -5,10 +5,8 @@
 
 use crate::config;
 use crate::detection::Obstacle;
-use crate::file;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
-use std::fmt;
+use crate::{file, json};
+use serde_json::Value;
 use std::path::Path;
 
 /// Name of the file.
@@ -37,8 +35,7 @@ const REPLACED: &str = "model.decoder.session_options";
 pub(crate) fn read(path: &Path) -> Result<Value, Obstacle> {
     let refuse = |reason: &str| Obstacle::new("format_refused", format!("{} {reason}", path.display()));
     let text = file::small_text(path, config::LARGEST).ok_or_else(|| refuse("is no text of a sensible size."))?;
-    let Strict(config) =
-        serde_json::from_str(&text).map_err(|error| refuse(&format!("cannot be checked: {error}.")))?;
+    let config = json::parse_strictly(&text).map_err(|error| refuse(&format!("cannot be checked: {error}.")))?;
     match forbidden(&config, "") {
         Some(name) if name.ends_with("custom_ops_library") => Err(Obstacle::new(
             "remote_code_refused",
@@ -94,68 +91,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(entries) => entries.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
-    }
-}
-
-/// JSON in which no object has a key twice.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Strict;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Strict, E> {
-        Ok(Strict(Value::Null))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Strict, A::Error> {
-        let mut all = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            all.push(item);
-        }
-        Ok(Strict(all.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Strict, A::Error> {
-        let mut all = Map::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            if all.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key {key:?} appears twice")));
-            }
-            all.insert(key, value);
-        }
-        Ok(Strict(all.into()))
     }
 }
 

@@ -16,6 +16,7 @@ mod folder;
 mod genai;
 pub mod gguf;
 mod hub;
+mod json;
 mod local;
 mod memory;
 mod model_type;

@@ -3,7 +3,7 @@
 use crate::config::{self, ModelConfig};
 use crate::detection::Detection;
 use crate::local::LARGEST_DEFAULT_CONTEXT;
-use crate::{auto_map, config_sizes, file, memory, shard_index, task, tokenizer_file};
+use crate::{auto_map, config_sizes, file, json, memory, shard_index, task, tokenizer_file};
 use serde_json::Value;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub(crate) fn read_config(found: &mut Detection, entry: &Path, context_length: O
 /// Returns `config.json` beside `entry`, or null where none can be read.
 pub(crate) fn config_beside(entry: &Path) -> Value {
     let text = file::small_text(&entry.with_file_name("config.json"), config::LARGEST);
-    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    text.and_then(|text| json::parse(&text).ok()).unwrap_or_default()
 }
 
 /// Adds an obstacle if `config.json` beside `entry` describes a far larger model than weights of so many tensors and

@@ -5,11 +5,14 @@
 
 use crate::error::{Error, Result};
 use crate::file;
+use crate::json::Limited;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::BufReader;
 use std::path::Path;
 
+/// Bytes of the file. Those of real models have up to 35 MB.
+const LARGEST: u64 = 256 << 20;
 /// Times as long as it was. Real tokenizers write a space with three bytes, up to three times one after the other.
 const MOST_GROWTH: u64 = 1024;
 /// Pieces of a template around a text. Real ones have five.
@@ -20,26 +23,32 @@ const LONGEST_PREFIX: u64 = 1024;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Rules {
-    normalizer: Value,
-    pre_tokenizer: Value,
-    post_processor: Value,
-    decoder: Value,
+    normalizer: Limited,
+    pre_tokenizer: Limited,
+    post_processor: Limited,
+    decoder: Limited,
 }
 
 /// Checks the file at `path`, if there is one. A file that is no such JSON is its reader's question.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for rules that blow texts up.
+/// [`Error::Corrupt`] for rules that blow texts up, or that are too many to tell.
 pub(crate) fn check(path: &Path) -> Result<()> {
-    let Ok((file, _)) = file::open(path, "tokenizer") else { return Ok(()) };
-    let Ok(rules) = serde_json::from_reader::<_, Rules>(BufReader::with_capacity(1 << 16, file)) else {
-        return Ok(());
-    };
-    check_rules(&rules).map_err(|reason| Error::Corrupt { path: path.to_owned(), reason })
+    let Ok((file, size)) = file::open(path, "tokenizer") else { return Ok(()) };
+    let corrupt = |reason: String| Err(Error::Corrupt { path: path.to_owned(), reason });
+    if size > LARGEST {
+        return corrupt(format!("it has {size} bytes"));
+    }
+    match serde_json::from_reader::<_, Rules>(BufReader::with_capacity(1 << 16, file)) {
+        Ok(rules) => check_rules(&rules).or_else(corrupt),
+        Err(error) if error.is_data() => corrupt(error.to_string()),
+        Err(_) => Ok(()),
+    }
 }
 
 fn check_rules(rules: &Rules) -> std::result::Result<(), String> {
-    let Rules { normalizer, pre_tokenizer, post_processor, decoder } = rules;
+    let [normalizer, pre_tokenizer, post_processor, decoder] =
+        [&rules.normalizer, &rules.pre_tokenizer, &rules.post_processor, &rules.decoder].map(|rule| &rule.0);
     for (name, rule) in [("normalizer", normalizer), ("pre_tokenizer", pre_tokenizer), ("decoder", decoder)] {
         if growth(rule) > MOST_GROWTH {
             return Err(format!("its {name} makes a text more than {MOST_GROWTH} times as long"));
@@ -128,5 +137,13 @@ mod tests {
     #[test]
     fn what_is_no_tokenizer_is_not_judged() {
         assert_eq!(check(Path::new("/no/such/tokenizer.json")), Ok(()));
+    }
+
+    #[test]
+    fn s4_rules_that_nobody_can_judge_are_refused() {
+        let many = format!(r#"{{"normalizer": [{}0]}}"#, "[],".repeat(1 << 20));
+        for rules in [many.as_str(), r#"{"normalizer": null, "normalizer": null}"#] {
+            assert!(serde_json::from_str::<Rules>(rules).is_err_and(|error| error.is_data()));
+        }
     }
 }

@@ -20,6 +20,7 @@ if sys.platform == "win32":
     os.add_dll_directory(str(Path(__file__).parent / "lib"))
 
 from tabagent_model._cpu import CpuVariantInfo, Fallback, get_cpu_variant, get_library, get_optimal_binary
+from tabagent_model._detection import detect_model
 from tabagent_model._native import (
     CandleModel,
     Completion,
@@ -29,7 +30,6 @@ from tabagent_model._native import (
     TokenLogprob,
     TokenStream,
     cpu_variants,
-    detect_model,
     estimate_memory,
     find_models,
     hardware,

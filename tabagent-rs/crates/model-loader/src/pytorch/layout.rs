@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use super::values::{Id, Node};
+use crate::archive::{self, Bounded};
 use crate::error::{Defect, Parsed, corrupt};
 use crate::reader::Reader;
 use std::collections::HashMap;
@@ -36,7 +37,9 @@ impl Layout {
     /// A zip archive: `name/data.pkl`, `name/data/KEY`, all stored as they are.
     fn of_archive(input: impl Read + Seek, machine: &mut Machine) -> Parsed<(Id, Self)> {
         let damaged = |error: zip::result::ZipError| Defect::Corrupt(format!("its archive is damaged: {error}"));
+        let (input, left) = Bounded::new(input, archive::MOST_BYTES);
         let mut archive = zip::ZipArchive::new(input).map_err(damaged)?;
+        left.set(u64::MAX); // what follows reads a few bytes of each entry
         if archive.len() > MOST_ENTRIES {
             return corrupt("its archive has too many entries");
         }
@@ -82,13 +85,13 @@ impl Layout {
         machine.run(&mut reader)?; // facts about the machine that wrote it
         let root = machine.run(&mut reader)?;
         let keys = machine.run(&mut reader)?;
-        let widths: HashMap<String, u64> = machine.storages().map(|it| (it.key.clone(), it.width)).collect();
+        let widths: HashMap<&str, u64> = machine.storages().map(|it| (machine.text(it.key), it.width)).collect();
         let Node::List(keys) = machine.node(keys) else { return corrupt("it does not list its storages") };
         let mut places = HashMap::new();
         for &key in keys {
             let Node::Text(key) = machine.node(key) else { return corrupt("a storage has no name") };
             let elements = reader.u64()?;
-            let bytes = widths.get(key).and_then(|width| elements.checked_mul(*width));
+            let bytes = widths.get(key.as_str()).and_then(|width| elements.checked_mul(*width));
             let Some(bytes) = bytes else { return corrupt(format!("nobody tells the type of the storage {key:?}")) };
             places.insert(key.clone(), (reader.position(), bytes));
             reader.skip(bytes)?;

@@ -14,7 +14,10 @@ use std::io::{Read, Seek};
 /// A state dict of a thousand tensors takes some sixty thousand.
 const MOST_OPCODES: usize = 2_000_000;
 const LONGEST_TEXT: u64 = 64 << 10;
-const MOST_TEXT: u64 = 64 << 20;
+/// Bytes of all that the pickles of a file make. Enough for 50,000 tensors.
+const MOST_MEMORY: usize = 32 << 20;
+/// Bytes of an entry of a memo, with the room that its table keeps.
+const MEMO_ENTRY: usize = 32;
 const MOST_DIMENSIONS: usize = 8;
 const LONGEST_KEY: usize = 256;
 
@@ -23,7 +26,7 @@ const LONGEST_KEY: usize = 256;
 pub(super) struct Machine {
     nodes: Vec<Node>,
     work: usize,
-    text: u64,
+    memory: usize,
 }
 
 impl Machine {
@@ -34,6 +37,11 @@ impl Machine {
     /// Every storage that was named.
     pub(super) fn storages(&self) -> impl Iterator<Item = &Storage> {
         self.nodes.iter().filter_map(|node| if let Node::Storage(storage) = node { Some(storage) } else { None })
+    }
+
+    /// The text at a place where only a text can be.
+    pub(super) fn text(&self, id: Id) -> &str {
+        if let Node::Text(text) = &self.nodes[id] { text } else { "" }
     }
 
     /// Runs one pickle to its end; where its result is.
@@ -121,7 +129,14 @@ impl<R: Read + Seek> Run<'_, R> {
 
     // ------------------------------------------------------------------------------------------- stack
 
+    /// Counts memory, which a text or container that is recalled again and again must not take each time.
+    fn charge(&mut self, bytes: usize) -> Parsed<()> {
+        self.machine.memory = self.machine.memory.saturating_add(bytes);
+        if self.machine.memory > MOST_MEMORY { corrupt("the pickle makes too much") } else { Ok(()) }
+    }
+
     fn push(&mut self, node: Node) -> Parsed<()> {
+        self.charge(node.memory())?;
         self.stack.push(self.machine.nodes.len());
         self.machine.nodes.push(node);
         Ok(())
@@ -158,6 +173,7 @@ impl<R: Read + Seek> Run<'_, R> {
     fn remember(&mut self, key: u32) -> Parsed<()> {
         let id = self.pop()?;
         self.stack.push(id);
+        self.charge(MEMO_ENTRY)?;
         self.memo.insert(key, id);
         Ok(())
     }
@@ -192,8 +208,7 @@ impl<R: Read + Seek> Run<'_, R> {
     }
 
     fn push_text(&mut self, length: u64) -> Parsed<()> {
-        self.machine.text = self.machine.text.saturating_add(length);
-        if length > LONGEST_TEXT || self.machine.text > MOST_TEXT {
+        if length > LONGEST_TEXT {
             return corrupt(format!("the pickle has a text of {length} bytes"));
         }
         let text = self.input.text(length)?;
@@ -215,6 +230,7 @@ impl<R: Read + Seek> Run<'_, R> {
     // -------------------------------------------------------------------------------------- containers
 
     fn append(&mut self, items: Vec<Id>) -> Parsed<()> {
+        self.charge(size_of_val(items.as_slice()))?;
         match self.top()? {
             Node::List(list) => {
                 list.extend(items);
@@ -225,6 +241,7 @@ impl<R: Read + Seek> Run<'_, R> {
     }
 
     fn set_items(&mut self, items: &[Id]) -> Parsed<()> {
+        self.charge(size_of_val(items))?;
         match self.top()? {
             Node::Dict(dict) if items.len().is_multiple_of(2) => {
                 dict.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
@@ -249,16 +266,17 @@ impl<R: Read + Seek> Run<'_, R> {
         let Node::Tuple(items) = self.machine.node(id) else {
             return corrupt("the pickle refers to something outside that is no storage");
         };
+        let key = items.get(2).copied().unwrap_or_default();
         let at = |index: usize| items.get(index).map(|&id| self.machine.node(id));
         let storage = match (at(0), at(1), at(2), at(4), at(5)) {
             (
                 Some(Node::Text(kind)),
                 Some(&Node::Name(Name::StorageOf(dtype, width))),
-                Some(Node::Text(key)),
+                Some(Node::Text(spelt)),
                 Some(&Node::Int(elements @ 0..)),
                 None | Some(Node::None),
-            ) if kind == "storage" && key.len() <= LONGEST_KEY => {
-                Storage { key: key.clone(), dtype, width, elements: elements as u64 }
+            ) if kind == "storage" && spelt.len() <= LONGEST_KEY => {
+                Storage { key, dtype, width, elements: elements as u64 }
             }
             _ => return corrupt("the pickle refers to something outside that is no storage"),
         };
@@ -283,7 +301,7 @@ impl<R: Read + Seek> Run<'_, R> {
             }
             (Name::RebuildTensor, &[storage, offset, shape, strides, ..]) => {
                 let tensor = self.tensor(storage, offset, shape, strides)?;
-                self.push(Node::Tensor(tensor))
+                self.push(Node::Tensor(Box::new(tensor)))
             }
             _ => corrupt("the pickle calls a function with other arguments than it takes"),
         }

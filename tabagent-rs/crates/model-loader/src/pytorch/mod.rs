@@ -90,7 +90,10 @@ impl PickledWeights {
             let Node::Tensor(tensor) = machine.node(id) else { continue };
             let Node::Storage(storage) = machine.node(tensor.storage) else { continue };
             let (Some(elements), Some(end)) = (tensor.elements(), tensor.end()) else { continue };
-            let (begin, stored) = layout.place(&storage.key)?;
+            if name.is_empty() || name.len() > LONGEST_NAME || name == "__metadata__" {
+                return corrupt("a tensor has no usable name");
+            }
+            let (begin, stored) = layout.place(machine.text(storage.key))?;
             let reach = end.checked_mul(storage.width).filter(|&reach| reach <= stored);
             let (Some(_), Some(bytes)) = (reach, elements.checked_mul(storage.width)) else {
                 return corrupt(format!("the tensor {name} reaches beyond its storage"));
@@ -100,11 +103,8 @@ impl PickledWeights {
             if total > size.saturating_mul(2) {
                 return corrupt("its tensors are larger than the file could make them");
             }
-            if name.is_empty() || name.len() > LONGEST_NAME || name == "__metadata__" {
-                return corrupt("a tensor has no usable name");
-            }
             let tensor = PickledTensor {
-                name: name.clone(),
+                name: name.to_owned(),
                 dtype: storage.dtype,
                 shape: tensor.shape.clone(),
                 strides: tensor.strides.clone(),
@@ -113,7 +113,7 @@ impl PickledWeights {
                 span: (end - tensor.offset) * storage.width,
                 is_contiguous: tensor.is_contiguous(),
             };
-            if found.insert(name.clone(), tensor).is_some() {
+            if found.insert(name, tensor).is_some() {
                 return corrupt(format!("the tensor {name} is there twice"));
             }
         }
@@ -126,21 +126,21 @@ impl PickledWeights {
 }
 
 /// Names and values of the dict that holds the tensors: the pickle's own, or one that a checkpoint keeps in it.
-fn state_dict(machine: &Machine, root: Id) -> Parsed<Vec<(String, Id)>> {
+fn state_dict(machine: &Machine, root: Id) -> Parsed<Vec<(&str, Id)>> {
     let outer = entries(machine, root)?;
-    let inner = outer.iter().find(|(name, id)| INNER.contains(&name.as_str()) && entries(machine, *id).is_ok());
+    let inner = outer.iter().find(|(name, id)| INNER.contains(name) && entries(machine, *id).is_ok());
     match inner {
         Some((_, id)) => entries(machine, *id),
         None => Ok(outer),
     }
 }
 
-fn entries(machine: &Machine, id: Id) -> Parsed<Vec<(String, Id)>> {
+fn entries(machine: &Machine, id: Id) -> Parsed<Vec<(&str, Id)>> {
     let Node::Dict(pairs) = machine.node(id) else {
         return corrupt("it is no dict of tensors");
     };
     let named = |&(key, value): &(Id, Id)| match machine.node(key) {
-        Node::Text(name) => Some((name.clone(), value)),
+        Node::Text(name) => Some((name.as_str(), value)),
         _ => None,
     };
     Ok(pairs.iter().filter_map(named).collect())

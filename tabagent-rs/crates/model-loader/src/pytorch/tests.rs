@@ -105,6 +105,25 @@ fn work_is_bounded() {
 }
 
 #[test]
+fn memory_is_bounded() {
+    // A text of 60 KB, recalled as a key again and again, takes no memory each time.
+    let (mut key, length) = (b"\x80\x02X".to_vec(), 60_000u32);
+    key.extend(length.to_le_bytes());
+    key.extend(vec![b'k'; 60_000]);
+    key.extend(b"q\0}(");
+    (0..50_000).for_each(|_| key.extend(b"h\0N"));
+    key.extend(b"u.");
+    assert!(matches!(run(&key), Ok(Node::Dict(pairs)) if pairs.len() == 50_000));
+    let text = [&b"X\xff\0\0\0"[..], &[b'k'; 255]].concat();
+    for (item, times) in
+        [(&b")"[..], 1_900_000), (&text, 150_000), (b"N\x85", 900_000), (b"]", 1_900_000), (b"Nq\0", 600_000)]
+    {
+        let pickle = [&b"\x80\x02]("[..], &item.repeat(times), b"e."].concat();
+        assert_eq!(run(&pickle), corrupt("the pickle makes too much"), "{:?}", &item[..1]);
+    }
+}
+
+#[test]
 fn long_integers_keep_their_sign() {
     assert_eq!(run(b"\x8a\x01\xff."), Ok(Node::Int(-1)));
     assert_eq!(run(b"\x8a\x02\xff\x00."), Ok(Node::Int(255)));

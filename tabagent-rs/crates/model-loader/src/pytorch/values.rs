@@ -19,7 +19,22 @@ pub(super) enum Node {
     Dict(Vec<(Id, Id)>),
     Name(Name),
     Storage(Storage),
-    Tensor(Tensor),
+    Tensor(Box<Tensor>),
+}
+
+impl Node {
+    /// Bytes that it takes, in the machine's table and outside.
+    pub(super) fn memory(&self) -> usize {
+        let outside = match self {
+            Node::Long(bytes) => bytes.len(),
+            Node::Text(text) => text.len(),
+            Node::Tuple(items) | Node::List(items) => size_of_val(items.as_slice()),
+            Node::Dict(pairs) => size_of_val(pairs.as_slice()),
+            Node::Tensor(tensor) => size_of::<Tensor>() + 2 * size_of_val(tensor.shape.as_slice()),
+            Node::None | Node::Int(_) | Node::Float | Node::Name(_) | Node::Storage(_) => 0,
+        };
+        size_of::<Node>() + outside
+    }
 }
 
 /// What a pickle may name.
@@ -34,9 +49,10 @@ pub(super) enum Name {
 }
 
 /// Numbers in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Storage {
-    pub key: String,
+    /// The place of its key, a text
+    pub key: Id,
     pub dtype: &'static str,
     /// Bytes of an element
     pub width: u64,
