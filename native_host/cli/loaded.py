@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,7 @@ from native_host.cli.terminal import session
 from native_host.cli.words import duration, size
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
+from native_host.transports import broker_link
 from native_host.transports.http_presence import serving
 
 STOP_LIMIT_S = 15.0
@@ -115,20 +117,30 @@ def stop(json_output: Json = False) -> None:
         http = serving(settings)
         for pid in http:  # before the broker, which they would start again
             _end(pid, partial(_serves, settings, pid))
-        status = ask_if_running(terminal, "status")
-        if status is not None:
-            _end(status["pid"], partial(_runs, status["pid"]))
+        broker = _broker_pid(settings)
+        if broker is not None:
+            _end(broker, partial(_runs, broker))
+        stopped = broker is not None or bool(http)
         if terminal.as_json:
-            broker = status["pid"] if status else None
-            terminal.json({"stopped": bool(status or http), "pid": broker, "http": http})
+            terminal.json({"stopped": stopped, "pid": broker, "http": http})
             return
-        terminal.say("TabAgent has ended." if status or http else "TabAgent was not running.")
+        terminal.say("TabAgent has ended." if stopped else "TabAgent was not running.")
+
+
+def _broker_pid(settings: Settings) -> int | None:
+    try:
+        return broker_link.broker_pid(settings)
+    except BlockingIOError:
+        raise broker_link.silent() from None
+    except (OSError, broker_link.UnsafeLocation) as error:
+        raise broker_link.unavailable(settings, str(error)) from error
 
 
 def _end(pid: int, is_there: Callable[[], bool]) -> None:
     """Ask a process to end, and wait until it has."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)  # one that was stopped hears nothing else
     deadline = time.monotonic() + STOP_LIMIT_S
     while is_there():
         if time.monotonic() > deadline:
@@ -147,7 +159,15 @@ def _runs(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Return True for a process that has ended and that the one that started it has not noticed yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

@@ -189,7 +189,8 @@ class ModelManager:
             if model.unloading is not None:
                 await asyncio.shield(model.unloading)
             elif demand.suits(model):
-                break
+                if not await _was_left(model):
+                    break
             elif model.active:
                 raise TabAgentError(
                     ErrorCode.BUSY, f"{file.name} is in use; it can be loaded otherwise when that has ended."
@@ -365,6 +366,16 @@ class ModelManager:
                 f"{file.name} crashed its engine several times within minutes. Load it explicitly to try again.",
                 model=file.name,
             )
+
+
+async def _was_left(model: LoadedModel) -> bool:
+    """Wait where a cancelled request keeps the worker busy. Return True if the worker had to be ended for it.
+
+    A request that was sent meanwhile would end with that worker.
+    """
+    if model.state is State.READY and model.worker is not None:
+        await model.worker.obeyed()
+    return model.unloading is not None
 
 
 def _being_cancelled() -> bool:

@@ -32,6 +32,9 @@ class Worker(Protocol):
                 seconds without an event, or the reason given to ``close``.
         """
 
+    async def obeyed(self) -> None:
+        """Wait until the worker has stopped every request that was cancelled, or has ended because it did not."""
+
     async def close(self, reason: Exception | None = None) -> None:
         """End the process and wait for it; requests in flight raise ``reason``."""
 

@@ -18,6 +18,7 @@ from native_host.protocol.errors import ErrorCode, LocalProtocolError, RemotePro
 from native_host.protocol.framing import MAX_REQUEST, EndOfStream
 from native_host.settings import Settings
 from native_host.transports import broker_link
+from native_host.transports.awake import wait_awake
 
 READ_SIZE = 64 * 1024
 START_LIMIT_S = 15.0
@@ -75,7 +76,7 @@ class BrokerClient:
         await stream.open()
         while True:
             try:
-                event = await stream.next_event()
+                event = await self._next_event(stream)
             except (OSError, EOFError, RemoteProtocolError) as error:
                 if stream.has_answered or asyncio.get_running_loop().time() > deadline:
                     raise TabAgentError(
@@ -88,6 +89,33 @@ class BrokerClient:
             if event["event"] == "done":
                 return
 
+    async def _next_event(self, stream: _Stream) -> dict[str, Any]:
+        """Return the next event of a broker that runs, however long that takes.
+
+        Raises:
+            TabAgentError: as ``_Stream.next_event``; ``broker_unavailable`` for a broker that does not answer.
+        """
+        while True:
+            try:
+                return await wait_awake(stream.next_event, broker_link.ASK_AFTER_S)
+            except TimeoutError:
+                await self._refuse_silence()
+
+    async def _refuse_silence(self) -> None:
+        connection = await self._connect()
+        if connection is None:
+            return  # it has ended, which its stream tells
+        probe = _Stream(connection, "hello", {})
+        try:
+            await probe.open()
+            await wait_awake(probe.next_event, broker_link.ANSWER_LIMIT_S)
+        except TimeoutError:
+            raise broker_link.silent() from None
+        except (OSError, EOFError, RemoteProtocolError):
+            pass  # likewise
+        finally:
+            await probe.close()
+
     async def _connected(self) -> socket.socket:
         if connection := await self._connect():
             return connection
@@ -95,8 +123,14 @@ class BrokerClient:
             return await self._started()
 
     async def _connect(self) -> socket.socket | None:
+        deadline = asyncio.get_running_loop().time() + START_LIMIT_S
         try:
-            return await asyncio.to_thread(broker_link.connect, self._settings)
+            while True:
+                with suppress(BlockingIOError):
+                    return await asyncio.to_thread(broker_link.connect, self._settings)
+                if asyncio.get_running_loop().time() > deadline:
+                    raise broker_link.silent()
+                await asyncio.sleep(CONNECT_RETRY_S)
         except (OSError, broker_link.UnsafeLocation) as error:
             raise self._unavailable(str(error)) from error
 

@@ -19,6 +19,10 @@ from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
 
 CONNECT_LIMIT_S = 1.0
+ASK_AFTER_S = 10.0
+"""A broker that says nothing for so long, while requests are in flight, is asked whether it still runs."""
+ANSWER_LIMIT_S = 10.0
+"""So long it may take for that: it answers ``hello`` at once, whatever else it does."""
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -47,10 +51,29 @@ def private_dir(path: Path) -> Path:
 
 def peer_uid(connection: socket.socket) -> int:
     """The user on the other end of a local socket."""
+    return _peer(connection)[1]
+
+
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """Return the process that listens, or that connected, and its user."""
     if sys.platform == "linux":
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
-        return int(_PEER_CREDENTIALS.unpack(credentials)[1])
+        pid, uid, _ = _PEER_CREDENTIALS.unpack(credentials)
+        return int(pid), int(uid)
     raise OSError(errno.ENOTSUP, f"the user of a local socket's peer cannot be told on {sys.platform}")
+
+
+def broker_pid(settings: Settings) -> int | None:
+    """Return the process id of the running broker, or None where there is none. The broker need not answer.
+
+    Raises:
+        UnsafeLocation, OSError: as ``connect``.
+    """
+    connection = connect(settings)
+    if connection is None:
+        return None
+    with connection:
+        return _peer(connection)[0]
 
 
 def connect(settings: Settings) -> socket.socket | None:
@@ -58,6 +81,7 @@ def connect(settings: Settings) -> socket.socket | None:
 
     Raises:
         UnsafeLocation: the socket belongs to somebody else.
+        BlockingIOError: so many wait for it that the system keeps no more; try again.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(CONNECT_LIMIT_S)
@@ -66,6 +90,9 @@ def connect(settings: Settings) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         return None
+    except OSError:
+        connection.close()
+        raise
     if peer_uid(connection) != os.getuid():
         connection.close()
         raise UnsafeLocation(f"{settings.socket_path} is served by another user")
@@ -108,6 +135,12 @@ def unavailable(settings: Settings, reason: str) -> TabAgentError:
     log = settings.log_dir / "broker.stderr"
     hint = f" Its last messages are in {log}." if _has_content(log) else ""
     message = f"TabAgent's background process could not be started: {reason.removesuffix('.')}.{hint}"
+    return TabAgentError(ErrorCode.BROKER_UNAVAILABLE, message)
+
+
+def silent() -> TabAgentError:
+    """Error for requests whose broker is there and does not answer: it was stopped, or is stuck."""
+    message = "TabAgent's background process does not answer. End it with: tabagent stop; then ask again."
     return TabAgentError(ErrorCode.BROKER_UNAVAILABLE, message)
 
 

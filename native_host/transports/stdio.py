@@ -36,8 +36,14 @@ BROKER_START_LIMIT_S = 15.0
 BROKER_RESTART_S = 0.2
 CONNECT_RETRY_MS = 10
 FLUSH_AT_END_S = 0.25
+SILENCE_LIMIT_S = broker_link.ASK_AFTER_S + broker_link.ANSWER_LIMIT_S
+_STEP_S = 1.0
+_PROBE = f"tabagent-host {os.urandom(8).hex()}"
+"""The id of the host's own ``hello``."""
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+_HANG_UP = getattr(select, "POLLRDHUP", 0)
+"""The other end closed a socket; of a pipe, ``POLLHUP`` tells unasked."""
 
 
 class OutgoingQueue:
@@ -92,7 +98,8 @@ class BrowserRelay:
                 if self._to_browser and self._wire in ready:
                     self._to_browser.write_to(self._wire)
                 if ready.get(self._stdin):
-                    status = self._serve_browser()
+                    # What lies unread when the browser is gone could be answered to nobody.
+                    status = self._serve_browser() if self._reads_browser else 0
                     if status is not None:
                         self._flush()
                         return status
@@ -103,12 +110,16 @@ class BrowserRelay:
     def _wait(self) -> dict[int, int]:
         poll = select.poll()
         congested = len(self._to_browser) >= MAX_QUEUED_FRAMES or self._to_browser.size >= MAX_QUEUED_BYTES
-        if self._to_browser.size < 2 * MAX_QUEUED_BYTES and self._broker.pending_bytes < MAX_PENDING_REQUEST_BYTES:
-            poll.register(self._stdin, select.POLLIN)
+        poll.register(self._stdin, _HANG_UP | (select.POLLIN if self._reads_browser else 0))
         poll.register(self._wire, select.POLLOUT if self._to_browser else 0)
         self._broker.register(poll, reading=not congested)
-        timeout = CONNECT_RETRY_MS if self._broker.is_starting else None
+        timeout = CONNECT_RETRY_MS if self._broker.is_starting else self._broker.patience_ms
         return dict(poll.poll(timeout))
+
+    @property
+    def _reads_browser(self) -> bool:
+        """Whether there is room for what the browser sends and for the answers."""
+        return self._to_browser.size < 2 * MAX_QUEUED_BYTES and self._broker.pending_bytes < MAX_PENDING_REQUEST_BYTES
 
     def _serve_browser(self) -> int | None:
         """Read once and act on it. Returns an exit status when it is over."""
@@ -168,6 +179,12 @@ class BrokerSide:
         self._start_deadline = 0.0
         self._next_start = 0.0
         self._child = 0
+        self._silence = Silence()
+
+    @property
+    def patience_ms(self) -> int | None:
+        """How long to wait for the broker before ``serve`` is called again; None: for ever."""
+        return int(_STEP_S * 1000) if self._connection.in_flight else None
 
     @property
     def is_starting(self) -> bool:
@@ -193,6 +210,7 @@ class BrokerSide:
         if self._socket is not None:
             mask = (select.POLLIN if reading else 0) | (select.POLLOUT if self._outgoing else 0)
             poll.register(self._socket, mask)
+            self._silence.is_heard = reading
 
     def serve(self, ready: dict[int, int]) -> Loss | None:
         """Connect, write and read as far as possible. Returns the requests that were lost, and why."""
@@ -204,10 +222,28 @@ class BrokerSide:
                 self._outgoing.write_to(self._socket.fileno())
             if mask & _READABLE:
                 self._read(self._socket)
+            self._check_silence()
         except (OSError, EOFError, RemoteProtocolError) as error:
             _note(f"the broker is gone: {error}")
             return Loss(self._lose(), _lost())
+        except BrokerSilent:
+            _note("the broker does not answer")
+            return Loss(self._lose(), broker_link.silent())
         return None
+
+    def _check_silence(self) -> None:
+        """Ask a silent broker whether it still runs.
+
+        Raises:
+            BrokerSilent
+        """
+        in_flight = self._connection.in_flight
+        if not in_flight:
+            self._silence.end()
+        elif self._silence.lasts(SILENCE_LIMIT_S):
+            raise BrokerSilent
+        elif self._silence.lasts(broker_link.ASK_AFTER_S) and not in_flight & {_PROBE}:
+            self._outgoing.add(self._connection.send({"id": _PROBE, "action": "hello"}))
 
     def received(self) -> list[Event]:
         """Events that arrived since the last call."""
@@ -221,6 +257,7 @@ class BrokerSide:
             return
         self._connection.receive_data(data)
         if data:
+            self._silence.end()
             self._has_spoken = True
             self._unheard.clear()
             self._start_deadline = self._next_start = 0.0
@@ -234,6 +271,8 @@ class BrokerSide:
             connection = broker_link.connect(self._settings)
             if connection is None:
                 return self._await_broker()
+        except BlockingIOError:  # so many wait for the broker that the system keeps no more
+            return self._await_turn()
         except TabAgentError as error:
             _note(f"the broker cannot be started: {error}")
             return Loss(self._give_up(), error)
@@ -249,6 +288,11 @@ class BrokerSide:
         for request in waiting:
             self.send(request)
         return None
+
+    def _await_turn(self) -> Loss | None:
+        now = time.monotonic()
+        self._start_deadline = self._start_deadline or now + BROKER_START_LIMIT_S
+        return Loss(self._give_up(), broker_link.silent()) if now > self._start_deadline else None
 
     def _await_broker(self) -> Loss | None:
         """Start a broker, and another one if it left because an earlier one was still on its way out."""
@@ -274,7 +318,7 @@ class BrokerSide:
         return lost
 
     def _lose(self) -> frozenset[RequestId]:
-        lost = self._connection.in_flight
+        lost = self._connection.in_flight - {_PROBE}
         if self._unheard and time.monotonic() < self._start_deadline:
             self._waiting, self._unheard = self._unheard, []
             lost = frozenset()
@@ -283,6 +327,7 @@ class BrokerSide:
         self._socket = None
         self._connection = ClientConnection()
         self._outgoing = OutgoingQueue()
+        self._silence.end()
         self._reap()
         return lost
 
@@ -298,6 +343,36 @@ class BrokerSide:
             return None
         self._child = 0
         return os.waitstatus_to_exitcode(status)
+
+
+class BrokerSilent(Exception):
+    """The broker is there and does not answer: it was stopped, or is stuck."""
+
+
+class Silence:
+    """The time in which the broker could have said something and did not."""
+
+    def __init__(self) -> None:
+        self.is_heard = True
+        """False while what it says is left unread."""
+        self._lasted_s = 0.0
+        self._looked = time.monotonic()
+
+    def lasts(self, seconds: float) -> bool:
+        """Count the time since the last call; return True if the silence has lasted so long.
+
+        A long time between two calls counts as one step: then this process was stopped itself, or the machine slept.
+        """
+        now = time.monotonic()
+        if self.is_heard:
+            self._lasted_s += min(now - self._looked, 2 * _STEP_S)
+        self._looked = now
+        return self._lasted_s >= seconds
+
+    def end(self) -> None:
+        """The broker said something, or nobody waits for it."""
+        self._lasted_s = 0.0
+        self._looked = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,14 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             if not queue.has_ended and not self._ended.is_set():
                 self._abandon(request_id)
 
+    async def obeyed(self) -> None:
+        """Wait for cancelled requests to stop; see ``core.worker.Worker``."""
+        while self._abandoned and not self._ended.is_set():
+            timers = tuple(self._abandoned.values())
+            await asyncio.wait(timers)
+            if not all(timer.cancelled() for timer in timers):
+                await self._ended.wait()
+
     async def close(self, reason: Exception | None = None) -> None:
         """End it: end of file first, then SIGTERM, then SIGKILL."""
         if self._closing is None:
