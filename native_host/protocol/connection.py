@@ -8,6 +8,7 @@ Law of the server end: every request that ``next_event`` hands out is ended by e
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ MAX_ID = 2**53
 MAX_ID_BYTES = 128
 TERMINAL_EVENTS = frozenset({"done", "error", "cancelled"})
 ALWAYS_ADMITTED = "cancel"
+_FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(?:([0-9]{1,15})|"([A-Za-z0-9_.:-]{1,128})")\s*[,}]')
 
 RequestId = int | str
 
@@ -146,6 +148,9 @@ class ServerConnection:
                 raise _bad_request("A request needs an action, a string.")
             self._admit(action)
         except RemoteProtocolError as error:
+            if error.code == ErrorCode.BAD_JSON and "limit" in error.details:  # too much to parse
+                first = _first_id(payload)
+                request_id = None if first in self._in_flight else first
             return Refused(self._frame(error.as_event(request_id)))
         self._in_flight.add(request_id)
         return Request(request_id, action, message, payload)
@@ -237,6 +242,15 @@ def _checked_id(message: dict[str, Any]) -> RequestId:
     if isinstance(request_id, str) and 1 <= len(request_id.encode("utf-8")) <= MAX_ID_BYTES:
         return request_id
     raise _bad_request("A request needs an id: an integer from 0 to 2^53, or a string of 1 to 128 bytes.")
+
+
+def _first_id(payload: bytes) -> RequestId | None:
+    """Return the id of a request that is too much to parse, if it is what the request begins with."""
+    match = _FIRST_ID.match(payload)
+    if match is None:
+        return None
+    number, text = match.groups()
+    return int(number) if number else str(text, "ascii")
 
 
 def _bad_request(reason: str, **details: Any) -> RemoteProtocolError:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from native_host.protocol import large_json, strict_json
+from native_host.protocol.connection import Refused, ServerConnection
 from native_host.protocol.errors import RemoteProtocolError
 from tabagent_harness import HostProcess
-from tests.support import Installation, Process, best_of, processes
+from tests.support import Installation, best_of, named, peak_rss
 
 MIB = 1024 * 1024
 STALL_S = 0.25
@@ -45,19 +46,6 @@ def broker_socket(tabagent: Installation) -> socket.socket:
     (path,) = Path(tabagent.environ["TABAGENT_RUNTIME_DIR"]).rglob("*.sock*")
     connection.connect(os.fspath(path))
     return connection
-
-
-def peak_rss(pid: int) -> int:
-    """Return the most memory that a process has had."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-def named(tabagent: Installation, command: str) -> Process:
-    runtime = tabagent.environ["TABAGENT_RUNTIME_DIR"]
-    ours = [process for process in processes() if process.environ.get("TABAGENT_RUNTIME_DIR") == runtime]
-    (process,) = [process for process in ours if command in process.command]
-    return process
 
 
 HOSTILE = {
@@ -127,6 +115,16 @@ def test_s3_what_is_allowed_is_parsed_whole() -> None:
     picture = [[[0.12345678901234567] * 3] * 224] * 224
     message = {"text": text, "picture": picture}
     assert strict_json.loads_request(json.dumps(message).encode()) == message
+
+
+@pytest.mark.parametrize("kind", ["escapes", "objects", "numbers"])
+def test_s3_what_is_too_much_to_parse_is_refused_by_its_id(kind: str) -> None:
+    connection = ServerConnection()
+    connection.receive_data(frame(HOSTILE[kind]))
+    refused = connection.next_event()
+    assert isinstance(refused, Refused)
+    event = json.loads(refused.frames[4:])
+    assert (event["id"], event["error"]["code"]) == (7, "bad_json")
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

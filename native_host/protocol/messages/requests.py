@@ -82,7 +82,10 @@ class ResponseFormat(Message):
     @model_validator(mode="after")
     def _has_its_schema(self) -> Self:
         if (self.type == "json_schema") != (self.json_schema is not None):
-            raise ValueError("json_schema belongs to the type json_schema, and to no other")
+            raise ValueError(
+                'must be {"type": "json_schema", "json_schema": {"schema": {…}}}, or {"type": "json_object"} or '
+                '{"type": "text"} without a json_schema'
+            )
         return self
 
 
