@@ -10,6 +10,7 @@ from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from backends.contract import Constraint, EngineError
 from backends.json_schemas import without_annotations
+from backends.schema_faults import schema_fault, whole
 
 if TYPE_CHECKING:
     from llguidance._lib import JsonCompileOptions  # its only home, and a stub
@@ -54,9 +55,11 @@ def _of_lark(grammar: str) -> str:
 
 
 def unusable(constraint: Constraint, reason: str) -> EngineError:
-    """``bad_param`` with what is wrong with it."""
-    first = reason.strip().split("\n")[0][:500]
+    """Return ``bad_param`` with the whole reason, and the place in a schema."""
+    said = whole(reason)
     if constraint.kind == "llguidance":
-        return EngineError("bad_param", f"The schemas or the grammar cannot be kept to: {first}", path="tools")
+        return EngineError("bad_param", f"The schemas or the grammar cannot be kept to: {said}", path="tools")
+    if constraint.kind == "json_schema":
+        said = schema_fault(json.loads(constraint.value)) or said
     path = "options.response_format" if constraint.kind == "json_schema" else "options.grammar"
-    return EngineError("bad_param", f"{path} is not a {constraint.kind} that can be kept to: {first}", path=path)
+    return EngineError("bad_param", f"{path} is not a {constraint.kind} that can be kept to: {said}", path=path)

@@ -13,13 +13,18 @@ _FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4"
 _BY_NAME = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
 _LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}
 _SCHEMAS = {"items", "additionalProperties", "additionalItems", "contains", "not", "if", "then", "else"}
+_COUNTS = {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"}
+_APPLIED = {"allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"}
+"""Keywords whose schemas evaluate properties as well."""
+_NAMED = {"properties", "patternProperties"}
 _ANY_NAME: tuple[Any, ...] = (True, {}, {"type": "string"})
 
 
 def without_annotations(schema: Any) -> Any:
-    """The same schema without what asserts nothing and llguidance refuses all the same."""
+    """Return the same schema without keywords that llguidance refuses though they assert nothing, or in other words."""
     if not isinstance(schema, dict):
         return schema
+    schema = _reworded(schema)
     kept: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _BY_NAME and isinstance(value, dict):
@@ -31,6 +36,28 @@ def without_annotations(schema: Any) -> Any:
         elif not _asserts_nothing(key, value):
             kept[key] = value
     return kept
+
+
+def _reworded(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the same schema with whole numbers as integers and, where that says the same, other keywords."""
+    schema = {
+        key: int(value) if key in _COUNTS and isinstance(value, float) and value.is_integer() else value
+        for key, value in schema.items()
+    }
+    if schema.get("unevaluatedProperties") is False and not _APPLIED.intersection(schema):
+        del schema["unevaluatedProperties"]
+        schema.setdefault("additionalProperties", False)
+    names = schema.get("propertyNames")
+    if (
+        isinstance(names, dict)
+        and names.keys() <= {"type", "pattern"}
+        and "pattern" in names
+        and not _NAMED & schema.keys()
+    ):
+        del schema["propertyNames"]
+        schema["patternProperties"] = {names["pattern"]: schema.get("additionalProperties", True)}
+        schema["additionalProperties"] = False
+    return schema
 
 
 def as_far_as_possible(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from backends.contract import EngineError, Message, ToolCall
 from backends.conversation.shape import joined
 from backends.grammar import WHITESPACE
 from backends.json_schemas import as_far_as_possible, without_annotations
+from backends.schema_faults import schema_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,9 @@ def arguments_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
         name = function["name"]
         raise EngineError("bad_param", f"tools: the parameters of {name} are not of the type object.", path="tools")
     if function.get("strict"):
+        if fault := schema_fault(schema):
+            message = f"tools: the parameters of {function['name']} cannot be kept to: {fault}"
+            raise EngineError("bad_param", message, path="tools")
         return {**schema, "x-guidance": WHITESPACE}
     possible = as_far_as_possible(schema)
     return {**possible, "x-guidance": {**possible["x-guidance"], **WHITESPACE}}

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from backends.contract import EngineDescriptor
+from native_host.core.strict_schemas import closed
 from native_host.protocol.errors import ErrorCode, TabAgentError
+from native_host.protocol.messages.chat import Tool
 from native_host.protocol.messages.requests import ChatRequest, GenerateOptions, GenerateRequest, LoadOptions
 from native_host.protocol.messages.tool_choice import ToolChoice, mode_of, named_tools
 
@@ -33,13 +35,20 @@ def conversation_fields(request: ChatRequest) -> dict[str, Any]:
         tools = [tool for tool in tools if tool.function.name in named]
     return {
         "messages": [message.model_dump(exclude_none=True) for message in request.messages],
-        "tools": [tool.model_dump(exclude_none=True) for tool in tools],
+        "tools": [_tool(tool) for tool in tools],
         "tool_choice": mode_of(choice) if tools else "none",
         "parallel_tool_calls": request.parallel_tool_calls and not isinstance(choice, ToolChoice),
         "thinking": request.thinking,
         "reasoning_effort": request.reasoning_effort,
         "template_options": request.template_options,
     }
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    fields = tool.model_dump(exclude_none=True)
+    if tool.function.strict:
+        fields["function"]["parameters"] = closed({"type": "object", **(tool.function.parameters or {})})
+    return fields
 
 
 def refuse_unable(engine: EngineDescriptor, request: GenerateRequest | ChatRequest) -> None:
@@ -79,5 +88,7 @@ def _constraint(options: GenerateOptions) -> dict[str, str] | None:
     form = options.response_format
     if form is None or form.type == "text":
         return None
-    schema = form.json_schema.schema_ if form.json_schema else {"type": "object"}
+    schema: dict[str, Any] = form.json_schema.schema_ if form.json_schema else {"type": "object"}
+    if form.json_schema and form.json_schema.strict:
+        schema = closed(schema)
     return {"kind": "json_schema", "value": json.dumps(schema)}

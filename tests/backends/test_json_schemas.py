@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from llguidance import LLMatcher
 
-from backends.contract import Constraint
+from backends.contract import Constraint, EngineError
 from backends.conversation.tools import arguments_schema
 from backends.grammar import compiled
 from backends.json_schemas import without_annotations
@@ -50,7 +50,9 @@ def test_what_asserts_nothing_is_taken(part: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("part", NO_GRAMMAR.values(), ids=NO_GRAMMAR)
 def test_what_has_no_grammar_is_refused_where_it_is_strict_and_else_left_out(part: dict[str, Any]) -> None:
-    assert wrong(arguments_schema(tool(part, strict=True)))
+    with pytest.raises(EngineError, match=r"parameters of look cannot be kept to: at properties\.more") as caught:
+        arguments_schema(tool(part, strict=True))
+    assert (caught.value.code, caught.value.details["path"]) == ("bad_param", "tools")
     assert wrong(arguments_schema(tool(part))) == ""
     assert LLMatcher.validate_grammar(compiled(Constraint("json_schema", json.dumps(part))))
 
