@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,13 +51,16 @@ class WheelText:
     def __init__(self, model: WheelModel) -> None:
         self._model = model
         self._template: ChatTemplate | None = None
+        self._shown: list[int] = []
 
     def _model_loaded(self, **details: str | int) -> ModelInfo:
         """What is loaded; ``details`` are the engine's own facts."""
         model = self._model
         bos, eos = (model.token_text(token) if token >= 0 else "" for token in (model.token_bos, model.token_eos))
         named = {"bos_token": bos, "eos_token": eos}
-        self._template = ChatTemplate(model.chat_template, SpecialTokens(model.special_tokens()), named)
+        special = model.special_tokens()
+        self._template = ChatTemplate(model.chat_template, SpecialTokens(special), named)
+        self._shown = [token for text, token in special.items() if text in self._template.marks]
         return ModelInfo(
             architecture=model.architecture,
             context_length=model.context_length,
@@ -89,7 +92,7 @@ class WheelText:
         bos = self._model.token_bos
         if self._model.should_add_bos and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return prepared.answer(self._stream(tokens, prepared.sampling, coalesce_ms))
+        return prepared.answer(self._stream(tokens, prepared.sampling, coalesce_ms, self._shown))
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -105,7 +108,10 @@ class WheelText:
     def _refuse_long(self, texts: Iterable[str]) -> None:
         refuse_long(texts, self._model.longest_token, self._model.context_length)
 
-    def _stream(self, tokens: list[int], sampling: Sampling, coalesce_ms: float) -> TextStream:
+    def _stream(
+        self, tokens: list[int], sampling: Sampling, coalesce_ms: float, shown: Sequence[int] = ()
+    ) -> TextStream:
+        """Begin an answer; ``shown``: control tokens that its text shows."""
         constraint = sampling.constraint
         with errors_mapped(), _grammar_errors_mapped(constraint):
             stream = self._model.stream(
@@ -121,6 +127,7 @@ class WheelText:
                 coalesce_ms=coalesce_ms,
                 grammar=compiled(constraint) if constraint else None,
                 logprobs=sampling.logprobs,
+                shown=shown,
             )
         return WheelStream(stream)
 

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from backends.contract import Completion, Delta, Progress, TextStream, ToolCall
 from backends.conversation.fallback_templates import FallbackTemplate
+from backends.conversation.harmony import HarmonySplitter
 from backends.conversation.splitter import Splitter
 
 
 class Answer:
     """A ``TextStream`` over one that knows text only."""
 
-    def __init__(self, stream: TextStream, splitter: Splitter, fallback: FallbackTemplate | None = None) -> None:
+    def __init__(
+        self, stream: TextStream, splitter: Splitter | HarmonySplitter, fallback: FallbackTemplate | None = None
+    ) -> None:
         self._stream = stream
         self._fallback = fallback
         self._splitter = splitter

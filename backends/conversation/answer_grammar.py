@@ -9,7 +9,7 @@ import json
 import re
 
 from backends.contract import Constraint, Conversation
-from backends.conversation.splitter import END_THINK, THINK, Thoughts
+from backends.conversation.thoughts import THINK, ThoughtMarks, Thoughts
 from backends.conversation.tools import ToolFormat, arguments_schema, call_rules
 from backends.grammar import compiled
 
@@ -17,11 +17,19 @@ _ANYTHING = "/(?s:.*)/"
 
 
 def answer_grammar(
-    conversation: Conversation, form: ToolFormat | None, constraint: Constraint | None, thoughts: Thoughts
+    conversation: Conversation,
+    form: ToolFormat | None,
+    constraint: Constraint | None,
+    thoughts: Thoughts,
+    marks: ThoughtMarks = THINK,
 ) -> Constraint:
-    """``form``: how tools are called, None where none are offered; ``constraint``: what words must match."""
+    """Return what the answer must match.
+
+    ``form``: how tools are called, None where none are offered; ``constraint``: what words must match; ``marks``: of
+    thoughts.
+    """
     forced = conversation.tool_choice == "required"
-    rules = _rules_of(thoughts)
+    rules = _rules_of(thoughts, marks)
     parts = []
     grammars = []
     if form is not None:
@@ -36,26 +44,26 @@ def answer_grammar(
         grammars.append({**json.loads(compiled(constraint))["grammars"][0], "name": "words"})
     elif form is not None and not forced:
         parts.append("words")
-        rules += _free_words(form, may_think=thoughts == "possible")
+        rules += _free_words(form, marks if thoughts == "possible" else None)
     first = {"none": "", "possible": "thoughts? ", "begun": "thoughts "}[thoughts]
     rules += [f"start: {first}body", f"body: {' | '.join(parts)}"]
     top = {"name": "answer", "lark_grammar": "\n".join(rules)}
     return Constraint("llguidance", json.dumps({"grammars": [top, *grammars]}))
 
 
-def _rules_of(thoughts: Thoughts) -> list[str]:
+def _rules_of(thoughts: Thoughts, marks: ThoughtMarks) -> list[str]:
     if thoughts == "none":
         return []
-    begin = "" if thoughts == "begun" else f"{json.dumps(THINK)} "
+    begin = "" if thoughts == "begun" else f"{json.dumps(marks.begin)} "
     return [
         "thoughts: thought /\\n*/",
-        f"thought[suffix={json.dumps(END_THINK)}]: {begin}{_ANYTHING}",
+        f"thought[suffix={json.dumps(marks.end)}]: {begin}{_ANYTHING}",
     ]
 
 
-def _free_words(form: ToolFormat, *, may_think: bool) -> list[str]:
+def _free_words(form: ToolFormat, marks: ThoughtMarks | None) -> list[str]:
     """Anything, but what begins as a call does ends as one; thoughts are not words."""
-    no_thought = f" & ~{_pattern(THINK, '.*')}" if may_think else ""
+    no_thought = f" & ~{_pattern(marks.begin, '.*')}" if marks else ""
     if not form.begin:
         return ["words: SAID", f"SAID: {_pattern('', '([^{].*)?')}{no_thought}"]
     mark = _pattern("", f".*{_escaped(form.begin)}.*")

@@ -36,6 +36,11 @@ class ChatTemplate:
         """Whether the model carries a template."""
         return self.fallback is None
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Marks of thoughts and channels: where they are control tokens, the text of answers must show them."""
+        return self._dialogue.marks if self._dialogue is not None else ()
+
     def prepare(self, conversation: Conversation, sampling: Sampling) -> Prepared:
         """Return a conversation's prompt, and what goes with it.
 

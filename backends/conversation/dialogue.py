@@ -11,11 +11,13 @@ from backends.contract import Constraint, Conversation, EngineError, Sampling, T
 from backends.conversation.answer import Answer
 from backends.conversation.answer_grammar import answer_grammar
 from backends.conversation.fallback_templates import FallbackTemplate
+from backends.conversation.harmony import FINAL, HarmonySplitter
 from backends.conversation.messages import for_templates
 from backends.conversation.prompt import Piece, Renderer, SpecialTokens, build
 from backends.conversation.shape import shapes
-from backends.conversation.splitter import END_THINK, THINK, Splitter, Thoughts
+from backends.conversation.splitter import Splitter
 from backends.conversation.template_options import template_options
+from backends.conversation.thoughts import HARMONY_MARKS, THINK, Thoughts, is_harmony, marks_of
 from backends.conversation.tools import HERMES, ToolFormat, described, native_format
 
 _NO_TOOLS: tuple[Mapping[str, Any], ...] = ({}, {"tools": [], "documents": []})
@@ -31,7 +33,7 @@ class Prepared:
 
     pieces: list[Piece]
     sampling: Sampling
-    splitter: Splitter
+    splitter: Splitter | HarmonySplitter
     fallback: FallbackTemplate | None = None
 
     def answer(self, stream: TextStream) -> TextStream:
@@ -60,7 +62,13 @@ class Dialogue:
         self._special = special
         self._grammars = grammars
         self._native = native_format(template)
-        self._thinks = THINK in template
+        self._marks = marks_of(template, special)
+        self._is_harmony = is_harmony(template)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the engine must show in an answer's text though they are control tokens."""
+        return HARMONY_MARKS if self._is_harmony else (self._marks.begin, self._marks.end) if self._marks else ()
 
     def prepare(self, conversation: Conversation, sampling: Sampling) -> Prepared:
         """The conversation's prompt, and what goes with it.
@@ -70,11 +78,24 @@ class Dialogue:
         """
         constraint = sampling.constraint
         pieces, form = self.pieces(conversation, self._native_beside(constraint))
-        continues = _is_continued(conversation)
-        thoughts = self._thoughts_after(pieces, continues=continues)
-        if self._grammars and (form or (constraint and thoughts != "none")):
-            sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts))
+        thoughts = self._thoughts_after(pieces, continues=_is_continued(conversation))
+        if self._grammars and (constraint or conversation.tool_choice == "required"):
+            thoughts = self._end_thoughts(pieces, thoughts)
+        is_free = thoughts == "possible" and self._is_harmony  # a grammar has no control tokens, which its answer needs
+        if self._grammars and not is_free and (form or (constraint and thoughts != "none")):
+            marks = self._marks or THINK
+            sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts, marks))
         return Prepared(pieces, sampling, self.splitter(conversation, form, thoughts))
+
+    def _end_thoughts(self, prompt: list[Piece], thoughts: Thoughts) -> Thoughts:
+        """Have an answer that must match a grammar begin without thoughts where their marks are control tokens."""
+        if self._is_harmony and thoughts == "possible":
+            prompt.append(Piece(FINAL, parse_special=True))
+        elif self._marks is None or self._marks == THINK or self._marks.begin not in self._special:
+            return thoughts
+        elif thoughts == "begun":
+            prompt.append(Piece(self._marks.end, parse_special=True))
+        return "none"
 
     def pieces(
         self, conversation: Conversation, native: ToolFormat | None = None
@@ -102,7 +123,9 @@ class Dialogue:
         self, conversation: Conversation, native: ToolFormat | None
     ) -> Iterator[tuple[Mapping[str, Any], ToolFormat | None]]:
         """Yield variables of the template, and the format of calls after such a prompt."""
-        variables = template_options(conversation, lambda: self._names, thinks=self._thinks)
+        variables = template_options(
+            conversation, lambda: self._names, thinks=self._marks is not None or self._is_harmony
+        )
         if _is_continued(conversation):
             variables["add_generation_prompt"] = False
         tools = _offered(conversation)
@@ -140,10 +163,14 @@ class Dialogue:
             return False
         return "probe" in text and "'text'" not in text and '"text"' not in text
 
-    def splitter(self, conversation: Conversation, form: ToolFormat | None, thoughts: Thoughts = "none") -> Splitter:
+    def splitter(
+        self, conversation: Conversation, form: ToolFormat | None, thoughts: Thoughts = "none"
+    ) -> Splitter | HarmonySplitter:
         """Return what reads the answer to a prompt after which there are such ``thoughts``."""
         names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
-        return Splitter(thoughts, form, names)
+        if self._is_harmony and thoughts == "possible":
+            return HarmonySplitter(Splitter("none", form, names), names)
+        return Splitter(thoughts, form, names, self._marks or THINK)
 
     def _native_beside(self, constraint: Constraint | None) -> ToolFormat | None:
         """A call without marks cannot be told from words that must be JSON as well."""
@@ -152,9 +179,11 @@ class Dialogue:
 
     def _thoughts_after(self, prompt: Sequence[Piece], *, continues: bool) -> Thoughts:
         end = "".join(piece.text for piece in prompt[-3:]).rstrip()
-        if not self._thinks or end.endswith(END_THINK):
+        if self._is_harmony:
+            return "possible" if end.endswith("<|start|>assistant") and not continues else "none"
+        if self._marks is None or end.endswith(self._marks.end):
             return "none"
-        if end.endswith(THINK):
+        if end.endswith(self._marks.begin):
             return "begun"
         return "none" if continues else "possible"
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from backends.contract import Delta
 from backends.conversation.cut_call import cut_call, may_begin_call
+from backends.conversation.thoughts import THINK, ThoughtMarks, Thoughts
 from backends.conversation.tools import ToolFormat, is_json, parse_call
 from backends.text.stop_sequences import overlap
 
-THINK, END_THINK = "<think>", "</think>"
-
-Thoughts = Literal["none", "possible", "begun"]
-"""What a prompt leaves of a model's thoughts to its answer: none, perhaps some, or those that the prompt begins."""
 State = Callable[[], Delta | None]
 """Takes what it can from the text that is held; None where that needs more text."""
 
@@ -21,10 +17,13 @@ State = Callable[[], Delta | None]
 class Splitter:
     """Text in, deltas out. What may be the beginning of a mark is held back until it is certain.
 
-    ``form``: how the model calls the ``tools`` of these names; None where it is offered none.
+    ``form``: how the model calls the ``tools`` of these names; None where it is offered none. ``marks``: of thoughts.
     """
 
-    def __init__(self, thoughts: Thoughts, form: ToolFormat | None, tools: frozenset[str]) -> None:
+    def __init__(
+        self, thoughts: Thoughts, form: ToolFormat | None, tools: frozenset[str], marks: ThoughtMarks = THINK
+    ) -> None:
+        self._marks = marks
         self._form = form
         self._tools = tools
         self._held = ""
@@ -53,12 +52,12 @@ class Splitter:
         """
         held, self._held = self._held, ""
         if self._state == self._thoughts:
-            return _nonempty(Delta(reasoning=_without_mark(held, END_THINK) if cut else held))
+            return _nonempty(Delta(reasoning=_without_mark(held, self._marks.end) if cut else held))
         if self._state in (self._call, self._only_a_call):
             return _nonempty(self._unfinished_call(held, cut=cut))
         if self._state == self._gap:
             return []
-        mark = THINK if self._state == self._beginning else self._form.begin if self._form else ""
+        mark = self._marks.begin if self._state == self._beginning else self._form.begin if self._form else ""
         return _nonempty(Delta(_without_mark(held, mark) if cut else held))
 
     def _unfinished_call(self, held: str, *, cut: bool) -> Delta:
@@ -72,17 +71,17 @@ class Splitter:
 
     def _beginning(self) -> Delta | None:
         text = self._held.lstrip()
-        if text.startswith(THINK):
-            self._held = text.removeprefix(THINK)
+        if text.startswith(self._marks.begin):
+            self._held = text.removeprefix(self._marks.begin)
             self._state = self._thoughts
-        elif THINK.startswith(text):
+        elif self._marks.begin.startswith(text):
             return None
         else:
             self._state = self._first_words
         return Delta()
 
     def _thoughts(self) -> Delta | None:
-        thought = self._before(END_THINK, self._gap)
+        thought = self._before(self._marks.end, self._gap)
         return None if thought is None else Delta(reasoning=thought)
 
     def _gap(self) -> Delta | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
@@ -36,9 +36,9 @@ class GgufTokenizer:
         prefix = self._vocabulary.prefix
         return tokens if tokens[: len(prefix)] == prefix else [*prefix, *tokens]
 
-    def decoder(self) -> Decoder:
-        """Text of tokens that come one by one."""
-        return Decoder(self._vocabulary)
+    def decoder(self, shown: Collection[str] = ()) -> Decoder:
+        """Text of tokens that come one by one; see ``PromptTokenizer``."""
+        return Decoder(self._vocabulary, frozenset(shown))
 
     def for_grammars(self) -> LLTokenizer:
         """The vocabulary as llguidance has it."""

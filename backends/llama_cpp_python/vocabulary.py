@@ -88,12 +88,16 @@ class Vocabulary:
 
 
 class Decoder:
-    """Gives out whole code points; control tokens have no text."""
+    """Gives out whole code points; control tokens have no text, but those that are spelt like one of ``shown``."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, shown: frozenset[str]) -> None:
         self._vocabulary = vocabulary
+        self._shown = shown
         self._text = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
         """Text that is complete with this token."""
-        return self._text.decode(self._vocabulary.piece(token))
+        data = self._vocabulary.piece(token)
+        if not data and self._shown and (spelling := self._vocabulary.spelling(token)) in self._shown:
+            return spelling
+        return self._text.decode(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +53,9 @@ class LanguageModel:
     def chat(self, conversation: Conversation, sampling: Sampling, coalesce_ms: float) -> TextStream:
         """Answer a conversation."""
         prepared, prompt = self._prepared(conversation, sampling)
-        return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms))
+        return prepared.answer(
+            self._stream(prompt, prepared.sampling, coalesce_ms, shown=self._tokenizer.chat_template.marks)
+        )
 
     def tokenize(self, text: str, *, special: bool, add_special: bool) -> list[int]:
         """Token ids."""
@@ -74,19 +76,29 @@ class LanguageModel:
         refuse_long(texts, self._tokenizer.longest_token, self.context_length)
 
     def _stream(
-        self, prompt: list[int], sampling: Sampling, coalesce_ms: float, begin: Begin | None = None
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        coalesce_ms: float,
+        begin: Begin | None = None,
+        shown: Collection[str] = (),
     ) -> TextStream:
-        """The answer to a prompt; ``begin``: of a sequence that has more than tokens."""
+        """Begin the answer to a prompt.
+
+        ``begin``: starts a sequence that has more than tokens. ``shown``: control tokens that the text shows.
+        """
         refuse_overflow(len(prompt), self.context_length)
 
         def source(control: Control) -> Pieces:
-            return self._tokens(prompt, sampling, control, begin or self._begin)
+            return self._tokens(prompt, sampling, control, begin or self._begin, shown)
 
         return Generation(source, Control(len(prompt)), self._slots, sampling, coalesce_ms)
 
-    def _tokens(self, prompt: list[int], sampling: Sampling, control: Control, begin: Begin) -> Pieces:
+    def _tokens(
+        self, prompt: list[int], sampling: Sampling, control: Control, begin: Begin, shown: Collection[str]
+    ) -> Pieces:
         most = min(len(prompt) + sampling.max_tokens, self.context_length)
-        sequence, sampler, decoder = begin(most, control), Sampler(sampling), self._tokenizer.decoder()
+        sequence, sampler, decoder = begin(most, control), Sampler(sampling), self._tokenizer.decoder(shown)
         tokens = list(prompt)
         grammar = self._grammars.matcher(sampling.constraint) if sampling.constraint else None
         logprobs = Logprobs(self._grammars.token_bytes, sampling.logprobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from llguidance import LLTokenizer
@@ -36,8 +36,8 @@ class PromptTokenizer(Protocol):
     def tokens(self, pieces: Iterable[Piece]) -> list[int]:
         """The tokens of a prompt."""
 
-    def decoder(self) -> Decoder:
-        """For an answer."""
+    def decoder(self, shown: Collection[str] = ()) -> Decoder:
+        """For an answer; control tokens that are spelt like one of ``shown`` have their spelling as text."""
 
     def for_grammars(self) -> LLTokenizer:
         """The vocabulary as llguidance has it."""

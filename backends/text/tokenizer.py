@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,9 @@ class FolderTokenizer:
         """The vocabulary as llguidance has it."""
         return LLTokenizer(str(self._tokenizer.to_str()), eos_token=sorted(self.end_tokens))
 
-    def decoder(self) -> Decoder:
-        """Text of tokens that come one by one."""
-        return Decoder(self._tokenizer)
+    def decoder(self, shown: Collection[str] = ()) -> Decoder:
+        """Text of tokens that come one by one; see ``PromptTokenizer``."""
+        return Decoder(self._tokenizer, {number: text for number, text in self._spellings.items() if text in shown})
 
     def close(self) -> None:
         """End the template's process."""
@@ -187,15 +187,16 @@ class FolderTokenizer:
 
 
 class Decoder:
-    """Gives out whole code points; control tokens have no text."""
+    """Gives out whole code points; control tokens have no text, but those of ``shown``, by their ids."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, shown: Mapping[int, str]) -> None:
         self._tokenizer = tokenizer
+        self._shown = shown
         self._stream = DecodeStream(skip_special_tokens=True)
 
     def push(self, token: int) -> str:
         """Text that is complete with this token."""
-        return self._stream.step(self._tokenizer, token) or ""
+        return self._shown.get(token) or self._stream.step(self._tokenizer, token) or ""
 
 
 def read_tokenizer(folders: Sequence[Path]) -> Tokenizer:

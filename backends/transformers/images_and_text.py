@@ -78,7 +78,9 @@ class ImageTextToText(LanguageModel):
         def begin(*_: object) -> SeenSequence:
             return SeenSequence(self._model, views.tensors, head, self._image_token)
 
-        return prepared.answer(self._stream(prompt, prepared.sampling, coalesce_ms, begin))
+        return prepared.answer(
+            self._stream(prompt, prepared.sampling, coalesce_ms, begin, self._tokenizer.chat_template.marks)
+        )
 
     def _token(self, name: str) -> int:
         return int(self._processor.tokenizer.convert_tokens_to_ids(name))

@@ -6,6 +6,7 @@ All formats hold the same numbers. The text is noise, but a model of this size a
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def gguf(file_type: str) -> Path:
 
     def make(folder: Path) -> None:
         if file_type == "F32":
-            _write_gguf(safetensors(), folder / name)
+            write_gguf(safetensors(), folder / name)
         else:
             from tabagent_model import quantize_gguf  # noqa: PLC0415  # see smollm2.gguf
 
@@ -73,7 +74,9 @@ def onnx(precision: str) -> Path:
     return onnx_genai.made_of("tiny-llama", safetensors, precision)
 
 
-def _write_gguf(source: Path, target: Path) -> None:
+def write_gguf(source: Path, target: Path, spellings: Mapping[str, str] | None = None) -> None:
+    """Write a GGUF file of a Llama in Hugging Face's folder, with SmolLM2's vocabulary but for some ``spellings``."""
+    new = spellings or {}
     config = json.loads((source / "config.json").read_text())
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     writer = gguf_format.GGUFWriter(target, "llama")
@@ -91,7 +94,12 @@ def _write_gguf(source: Path, target: Path) -> None:
     for field in gguf_format.GGUFReader(packages.smollm2_gguf()).fields.values():
         if field.name.startswith("tokenizer."):
             inner = field.types[1] if field.types[0] == gguf_format.GGUFValueType.ARRAY else None
-            writer.add_key_value(field.name, field.contents(), field.types[0], inner)
+            content = field.contents()
+            if field.name == "tokenizer.ggml.tokens":
+                content = [new.get(token, token) for token in content]
+            if field.name == "tokenizer.chat_template":
+                content = (source / "chat_template.jinja").read_text()
+            writer.add_key_value(field.name, content, field.types[0], inner)
     for name, tensor in load_file(source / "model.safetensors").items():
         part = name.removeprefix("model.").removesuffix(".weight")
         if part.endswith(("q_proj", "k_proj")):
@@ -105,7 +113,7 @@ def _write_gguf(source: Path, target: Path) -> None:
 
 def _gguf_name(part: str) -> str:
     if not part.startswith("layers."):
-        return {"embed_tokens": "token_embd", "norm": "output_norm"}[part]
+        return {"embed_tokens": "token_embd", "norm": "output_norm", "lm_head": "output"}[part]
     _, layer, inner = part.split(".", 2)
     return f"blk.{layer}.{_NAMES[inner]}"
 

@@ -23,6 +23,8 @@ pub struct GenerateRequest {
     pub grammar: Option<String>,
     /// Log probabilities of the drawn tokens, each with this many of the likeliest; at most 20
     pub logprobs: Option<u8>,
+    /// Control tokens that have their spelling as text; others have none
+    pub shown: Vec<Token>,
     /// Whether the logits that the first token was drawn from are wanted
     pub keep_logits: bool,
 }

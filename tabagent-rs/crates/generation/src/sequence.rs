@@ -52,6 +52,8 @@ pub struct Sequence {
     /// How many of the likeliest tokens to tell beside the drawn one
     likeliest: Option<u8>,
     logprobs: Vec<TokenLogprob>,
+    /// Control tokens that have text
+    shown: Vec<Token>,
     /// Where the first token's logits go, when they are wanted
     logits: Option<Vec<f32>>,
 }
@@ -78,6 +80,7 @@ impl Sequence {
             timings: Timings { queue: submitted.elapsed(), ..Timings::default() },
             likeliest: request.logprobs,
             logprobs: Vec::new(),
+            shown: request.shown,
             logits: request.keep_logits.then(Vec::new),
         }
     }
@@ -119,7 +122,7 @@ impl Sequence {
             self.producer.push_logprob(logprob.clone());
             self.logprobs.push(logprob);
         }
-        let (text, stopped) = self.assembler.push(&vocabulary.piece(token));
+        let (text, stopped) = self.assembler.push(&self.bytes_of(token, vocabulary));
         self.emit(text);
         if stopped {
             return Ok(Some(FinishReason::Stop));
@@ -133,6 +136,12 @@ impl Sequence {
             return Ok(Some(if stopped { FinishReason::Stop } else { FinishReason::Length }));
         }
         Ok(None)
+    }
+
+    fn bytes_of(&self, token: Token, vocabulary: &impl Vocabulary) -> Vec<u8> {
+        let bytes = vocabulary.piece(token);
+        let is_shown = bytes.is_empty() && self.shown.contains(&token);
+        if is_shown { vocabulary.spelling(token).unwrap_or_default().into_bytes() } else { bytes }
     }
 
     fn draw(&mut self, logits: &[f32]) -> Result<Token> {

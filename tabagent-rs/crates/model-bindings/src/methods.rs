@@ -213,10 +213,11 @@ macro_rules! model_class {
                 signature = (
                     prompt, max_tokens=MaxTokens(256), temperature=Temperature(0.8), top_k=TopK(40), top_p=TopP(0.95),
                     min_p=MinP(0.05), repeat_penalty=RepeatPenalty(1.0), seed=None, stop=None,
-                    coalesce_ms=CoalesceMs(0.0), grammar=None, logprobs=None
+                    coalesce_ms=CoalesceMs(0.0), grammar=None, logprobs=None, shown=None
                 ),
                 text_signature = "($self, prompt, max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05, \
-                                  repeat_penalty=1.0, seed=None, stop=(), coalesce_ms=0, grammar=None, logprobs=None)"
+                                  repeat_penalty=1.0, seed=None, stop=(), coalesce_ms=0, grammar=None, logprobs=None, \
+                                  shown=())"
             )]
             #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
             fn stream(
@@ -234,9 +235,11 @@ macro_rules! model_class {
                 coalesce_ms: CoalesceMs,
                 grammar: Option<Grammar>,
                 logprobs: Option<Logprobs>,
+                shown: Option<Tokens>,
             ) -> PyResult<PyTokenStream> {
                 let options = Options::new(max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed, stop)
-                    .with(grammar, logprobs);
+                    .with(grammar, logprobs)
+                    .showing(shown);
                 self.start(py, prompt, options, pacing(coalesce_ms))
             }
 

@@ -2,7 +2,7 @@
 
 use crate::arguments::{
     CoalesceMs, ContextLength, Grammar, Logprobs, MaxTokens, MinP, Parallel, RepeatPenalty, Seed, Stop, Temperature,
-    Threads, TopK, TopP,
+    Threads, Tokens, TopK, TopP,
 };
 use generation::{Capacity, GenerateRequest, Pacing, SamplingParams, Token};
 use std::time::Duration;
@@ -14,6 +14,7 @@ pub(crate) struct Options {
     stop: Vec<String>,
     grammar: Option<String>,
     logprobs: Option<u8>,
+    shown: Vec<Token>,
     keep_logits: bool,
 }
 
@@ -38,7 +39,15 @@ impl Options {
             seed: seed.map(|seed| seed.0),
         };
         let stop = stop.map_or_else(Vec::new, |stop| stop.0);
-        Self { max_tokens: max_tokens.0, sampling, stop, grammar: None, logprobs: None, keep_logits: false }
+        Self {
+            max_tokens: max_tokens.0,
+            sampling,
+            stop,
+            grammar: None,
+            logprobs: None,
+            shown: Vec::new(),
+            keep_logits: false,
+        }
     }
 
     /// With what holds the answer, and how much of its likelihoods is told.
@@ -47,16 +56,29 @@ impl Options {
         Self { grammar, logprobs, ..self }
     }
 
+    /// With control tokens that have text.
+    pub(crate) fn showing(self, shown: Option<Tokens>) -> Self {
+        Self { shown: shown.map_or_else(Vec::new, |shown| shown.0), ..self }
+    }
+
     /// For the logits that follow a prompt.
     pub(crate) fn first_logits() -> Self {
         let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
-        Self { max_tokens: 1, sampling: greedy, stop: Vec::new(), grammar: None, logprobs: None, keep_logits: true }
+        Self {
+            max_tokens: 1,
+            sampling: greedy,
+            stop: Vec::new(),
+            grammar: None,
+            logprobs: None,
+            shown: Vec::new(),
+            keep_logits: true,
+        }
     }
 
     /// With its prompt.
     pub(crate) fn request(self, prompt: Vec<Token>) -> GenerateRequest {
-        let Self { max_tokens, sampling, stop, grammar, logprobs, keep_logits } = self;
-        GenerateRequest { prompt, max_tokens, sampling, stop, grammar, logprobs, keep_logits }
+        let Self { max_tokens, sampling, stop, grammar, logprobs, shown, keep_logits } = self;
+        GenerateRequest { prompt, max_tokens, sampling, stop, grammar, logprobs, shown, keep_logits }
     }
 }
 

@@ -174,28 +174,7 @@ def detect_model(
     onnx_use_rust: bool = False,
     litert_use_rust: bool = False,
 ) -> ModelFacts:
-    """Say what a model is and which engines can run it, best first. Nothing is loaded, run or trusted.
-
-    Args:
-        source: A file, a folder, or a repository of the hub: ``org/name``, ``org/name:Q4_K_M``, ``hf.co/org/name``, an
-            address. What exists on disk is meant first. For a repository one request is sent.
-        auth_token: Sent to the hub and to nobody else.
-        endpoint: The hub; ``HF_ENDPOINT`` or huggingface.co when None.
-        context_length: Tokens that memory is planned for; None as in ``PyModel.load``.
-        allow_pickle: Whether pickled weights may be read: as data, by a reader that runs nothing of them.
-        engines: Engines of this installation; None means this wheel alone.
-        available_memory: Bytes; what is free now when None.
-        onnx_use_rust: Whether an engine in Rust comes first for ONNX models.
-        litert_use_rust: Whether an engine in Rust comes first for LiteRT's formats.
-
-    Raises:
-        ModelNotFound: Nothing there.
-        UnknownModel: Neither a path nor a model of the hub, or the repository holds no such file.
-        WrongFormat: A file that is not what it seems, or a folder without a model.
-        CorruptModel: A file that contradicts itself, ends early, or exceeds every sane limit.
-        ModelRefused: A model that would read other files, or a pickle that would do more than describe tensors.
-        HubError: The hub does not know it, keeps it back, or does not answer.
-    """
+    """As ``tabagent_model.detect_model``, with everything read in this process."""
 
 def find_models(folder: str | PathLike[str]) -> list[FoundModel]:
     """The whole models in a folder and the folders in it, by their names alone; ``detect_model`` looks at one."""
@@ -461,11 +440,13 @@ class _TextModel:
         coalesce_ms: float = 0,
         grammar: str | None = None,
         logprobs: int | None = None,
+        shown: Sequence[int] = (),
     ) -> TokenStream:
         """Start a generation. Arguments and errors as for ``generate``.
 
         With ``coalesce_ms`` above 0 (at most 60,000), the first piece comes at once and later text is gathered for at
-        least that many milliseconds or 4 KiB.
+        least that many milliseconds or 4 KiB. ``shown``: control tokens that have their spelling as text; the others
+        have none.
         """
     def agenerate(
         self,
