@@ -130,14 +130,19 @@ def test_the_number_of_tokens_is_kept(loaded: Loaded) -> None:
 def test_cancel_ends_it_and_the_next_one_is_served(loaded: Loaded, words: int) -> None:
     pid = loaded.pid()
     prompt = " ".join(f"word{number}"[:8] for number in range(words))[: CONTEXT * 2] if words > 8 else STORY
-    request = loaded.host.send("generate", prompt=prompt, options={"max_tokens": 400}, **loaded.model)
-    events = loaded.host.events(request)
-    if words == 8:
-        assert next(event for event in events if event["event"] == "token")
-    else:
-        time.sleep(0.05)
-    loaded.host.result("cancel", target=request)
-    assert [event["event"] for event in events][-1:] == ["cancelled"]
+
+    def last(pause_s: float) -> str:
+        request = loaded.host.send("generate", prompt=prompt, options={"max_tokens": 400}, **loaded.model)
+        events = loaded.host.events(request)
+        if words == 8:
+            assert next(event for event in events if event["event"] == "token")
+        else:
+            time.sleep(pause_s)
+        loaded.host.result("cancel", target=request)
+        return str([event["event"] for event in events][-1])
+
+    # A fast machine may end the answer of a tiny model before it hears of the cancel.
+    assert "cancelled" in map(last, (0.05, 0.02, 0.01, 0, 0, 0))
     assert loaded.text("Hello")
     assert loaded.pid() == pid, "the worker itself went on"
 
