@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 
-from backends.contract import Delta
 from backends.conversation.splitter import Splitter, Thoughts
 from backends.conversation.tools import HERMES, LLAMA, ToolFormat
+from tests.backends.pieces import told_apart
 
 TOOLS = frozenset({"get_weather", "search"})
 
@@ -18,21 +17,9 @@ def split(
     text: str, *, thoughts: Thoughts = "none", form: ToolFormat | None = None, seed: int = 0, cut: bool = False
 ) -> tuple[str, str, list[tuple[str, object]]]:
     """Return content, reasoning and calls of ``text``, which comes in random pieces. Arguments are text if ``cut``."""
-    splitter = Splitter(thoughts, form, TOOLS)
-    rng = random.Random(seed)
-    deltas: list[Delta] = []
-    while text:
-        size = rng.randrange(1, 1 + min(len(text), 9))
-        deltas += splitter.push(text[:size])
-        text = text[size:]
-    deltas += splitter.finish(cut=cut)
-    calls = [call for delta in deltas for call in delta.tool_calls]
+    content, reasoning, calls = told_apart(Splitter(thoughts, form, TOOLS), text, seed, cut=cut)
     assert len({call.id for call in calls}) == len(calls)
-    return (
-        "".join(delta.text for delta in deltas),
-        "".join(delta.reasoning for delta in deltas),
-        [(call.name, call.arguments if cut else json.loads(call.arguments)) for call in calls],
-    )
+    return content, reasoning, [(call.name, call.arguments if cut else json.loads(call.arguments)) for call in calls]
 
 
 PARIS = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 
-from backends.contract import Delta
 from backends.conversation.harmony import HarmonySplitter
 from backends.conversation.prompt import SpecialTokens
 from backends.conversation.splitter import Splitter
 from backends.conversation.thoughts import FAMILIES, THINK, ThoughtMarks, is_harmony, marks_of
 from backends.conversation.tools import HERMES
+from tests.backends.pieces import told_apart
 
 TOOLS = frozenset({"find"})
 Parts = tuple[str, str, list[tuple[str, str]]]
@@ -20,15 +19,8 @@ Parts = tuple[str, str, list[tuple[str, str]]]
 
 def read(splitter: Splitter | HarmonySplitter, text: str, seed: int, *, cut: bool = False) -> Parts:
     """Return content, reasoning and calls of ``text``, which comes in random pieces."""
-    rng = random.Random(seed)
-    deltas: list[Delta] = []
-    while text:
-        size = rng.randrange(1, 1 + min(len(text), 9))
-        deltas += splitter.push(text[:size])
-        text = text[size:]
-    deltas += splitter.finish(cut=cut)
-    calls = [(call.name, call.arguments) for delta in deltas for call in delta.tool_calls]
-    return "".join(delta.text for delta in deltas), "".join(delta.reasoning for delta in deltas), calls
+    content, reasoning, calls = told_apart(splitter, text, seed, cut=cut)
+    return content, reasoning, [(call.name, call.arguments) for call in calls]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import struct
 import threading
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from native_host.protocol import large_json, strict_json
 from native_host.protocol.connection import Refused, ServerConnection
 from native_host.protocol.errors import RemoteProtocolError
 from tabagent_harness import HostProcess
+from tests.host.test_frames import frame
 from tests.support import Installation, best_of, named, peak_rss
 
 MIB = 1024 * 1024
@@ -35,10 +35,6 @@ def text_of(part: bytes, *, quote: bytes = b'"', size: int = 16 * MIB) -> bytes:
     """Return a request of about ``size`` bytes that has a text of nothing but ``part``."""
     count = (size - 100) // len(part)
     return b'{"id": 7, "action": "hello", "x": ' + quote + part * count + quote + b"}"
-
-
-def frame(payload: bytes) -> bytes:
-    return struct.pack("=I", len(payload)) + payload
 
 
 def broker_socket(tabagent: Installation) -> socket.socket:

@@ -16,7 +16,8 @@ import pytest
 from tabagent_harness import HostProcess
 from tabagent_harness.http_process import HttpProcess
 from tests.fake_hub import FakeHub, Fault, Repository
-from tests.host.test_hostile_clients import HOSTILE, broker_socket, frame
+from tests.host.test_frames import frame
+from tests.host.test_hostile_clients import HOSTILE, broker_socket
 from tests.library.pulling import FILE, tiny
 from tests.support import Installation, best_of
 

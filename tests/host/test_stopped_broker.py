@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tabagent_harness import HostProcess
+from tests.host.test_frames import frame
 from tests.support import Installation, best_of, named
 
 MIB = 1024 * 1024
@@ -35,10 +35,6 @@ def stopped_broker(tabagent: Installation) -> Iterator[int]:
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
-
-
-def frame(payload: bytes) -> bytes:
-    return struct.pack("=I", len(payload)) + payload
 
 
 def fill(host: HostProcess, frames: Callable[[int], bytes]) -> None:
