@@ -10,9 +10,10 @@ from llguidance import LLMatcher
 
 _FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "unknown"}
 """Those that llguidance keeps to. JSON Schema has formats as annotations: one that nobody knows asserts nothing."""
-_BY_NAME = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
-_LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}
-_SCHEMAS = {"items", "additionalProperties", "additionalItems", "contains", "not", "if", "then", "else"}
+BY_NAME = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}
+SCHEMAS = {"items", "additionalProperties", "additionalItems", "contains", "not", "if", "then", "else"}
+"""Keywords whose values are schemas: by name, in a list, and one each."""
 _COUNTS = {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"}
 _APPLIED = {"allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"}
 """Keywords whose schemas evaluate properties as well."""
@@ -27,11 +28,11 @@ def without_annotations(schema: Any) -> Any:
     schema = _reworded(schema)
     kept: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _BY_NAME and isinstance(value, dict):
+        if key in BY_NAME and isinstance(value, dict):
             kept[key] = {name: without_annotations(part) for name, part in value.items()}
-        elif key in _LISTS and isinstance(value, list):
+        elif key in LISTS and isinstance(value, list):
             kept[key] = [without_annotations(part) for part in value]
-        elif key in _SCHEMAS:
+        elif key in SCHEMAS:
             kept[key] = without_annotations(value)
         elif not _asserts_nothing(key, value):
             kept[key] = value

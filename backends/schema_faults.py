@@ -9,7 +9,7 @@ from typing import Any
 
 from llguidance import LLMatcher
 
-from backends.json_schemas import without_annotations
+from backends.json_schemas import BY_NAME, LISTS, SCHEMAS, without_annotations
 
 LONGEST_REASON = 1000
 _MOST_TRIES = 200
@@ -77,9 +77,9 @@ def _parts(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     if not isinstance(schema, dict):
         return
     for key, value in schema.items():
-        if isinstance(value, dict) and key in ("properties", "patternProperties", *_ROOTS):
+        if isinstance(value, dict) and key in BY_NAME:
             yield from ((f"{key}.{name}", part) for name, part in value.items() if isinstance(part, dict))
-        elif isinstance(value, list) and key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        elif isinstance(value, list) and key in LISTS:
             yield from ((f"{key}.{index}", part) for index, part in enumerate(value) if isinstance(part, dict))
-        elif isinstance(value, dict) and key in ("items", "additionalProperties", "not", "if", "then", "else"):
+        elif isinstance(value, dict) and key in SCHEMAS:
             yield key, value
