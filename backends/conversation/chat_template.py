@@ -33,7 +33,7 @@ class ChatTemplate:
 
     @property
     def exists(self) -> bool:
-        """Whether the model carries a template."""
+        """True if the model carries a template."""
         return self.fallback is None
 
     @property

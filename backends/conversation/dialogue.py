@@ -21,7 +21,7 @@ from backends.conversation.thoughts import HARMONY_MARKS, THINK, Thoughts, is_ha
 from backends.conversation.tools import HERMES, ToolFormat, described, native_format
 
 _NO_TOOLS: tuple[Mapping[str, Any], ...] = ({}, {"tools": [], "documents": []})
-"""What templates get where they render no tools: Transformers' None, then what they can iterate over."""
+"""Variables of a template that renders no tools: none, as Transformers passes, then empty lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Dialogue:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What the engine must show in an answer's text though they are control tokens."""
+        """Marks that the engine shows in an answer's text even if they are control tokens."""
         return HARMONY_MARKS if self._is_harmony else (self._marks.begin, self._marks.end) if self._marks else ()
 
     def prepare(self, conversation: Conversation, sampling: Sampling) -> Prepared:
@@ -153,7 +153,7 @@ class Dialogue:
 
     @cached_property
     def _reads_parts(self) -> bool:
-        """Whether the template reads contents that are lists, rather than writing the list itself."""
+        """True if the template reads contents that are lists. Some templates write the list itself."""
         parts = [{"type": "text", "text": "probe"}]
         try:
             (text,) = self._renderer.render({"messages": [{"role": "user", "content": parts}]})

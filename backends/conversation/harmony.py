@@ -1,4 +1,4 @@
-"""Answers of gpt-oss, told apart: ``analysis`` is thought, ``final`` is said, ``commentary`` to a function is a call.
+"""Splits answers of gpt-oss: ``analysis`` is reasoning, ``final`` is content, ``commentary`` to a function is a call.
 
 <https://cookbook.openai.com/articles/openai-harmony>
 """
@@ -29,7 +29,7 @@ class HarmonySplitter:
         self._tools = tools
         self._held = ""
         self._header: str | None = ""
-        """What a message begins with, up to its mark; None inside a message."""
+        """The beginning of a message, up to its mark; None inside a message."""
         self._is_thought = False
         self._function = ""
         self._arguments = ""

@@ -1,4 +1,4 @@
-"""How families of models mark what they think before they answer.
+"""Marks of thoughts, by family of models.
 
 The marks are those of the families' own chat templates. Where they are control tokens, an engine's text lacks them
 unless it is told to show them: see ``ChatTemplate.marks``.
@@ -12,12 +12,12 @@ from typing import Literal
 from backends.conversation.prompt import SpecialTokens
 
 Thoughts = Literal["none", "possible", "begun"]
-"""What a prompt leaves of a model's thoughts to its answer: none, perhaps some, or those that the prompt begins."""
+"""Thoughts that an answer may begin with: none, possibly some, or thoughts whose mark ends the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThoughtMarks:
-    """What stands before and after thoughts."""
+    """The marks before and after thoughts."""
 
     begin: str
     end: str

@@ -118,7 +118,7 @@ class BrowserRelay:
 
     @property
     def _reads_browser(self) -> bool:
-        """Whether there is room for what the browser sends and for the answers."""
+        """True while there is room for more requests and for their answers."""
         return self._to_browser.size < 2 * MAX_QUEUED_BYTES and self._broker.pending_bytes < MAX_PENDING_REQUEST_BYTES
 
     def _serve_browser(self) -> int | None:
@@ -183,7 +183,7 @@ class BrokerSide:
 
     @property
     def patience_ms(self) -> int | None:
-        """How long to wait for the broker before ``serve`` is called again; None: for ever."""
+        """Milliseconds after which ``serve`` is called again if the broker says nothing; None: no limit."""
         return int(_STEP_S * 1000) if self._connection.in_flight else None
 
     @property
