@@ -13,6 +13,7 @@ from tabagent_harness.processes import processes
 
 _PASSED_ON = "TABAGENT_CPU_VARIANT"
 """The only variable of TabAgent that processes take from the caller: the CPU variant of llama.cpp to run with."""
+_KILLED_WITHIN_S = 10.0
 
 
 class Installation:
@@ -25,6 +26,7 @@ class Installation:
     """
 
     def __init__(self, root: Path, **settings: object) -> None:
+        self._hosts: list[HostProcess] = []
         self.root = root
         self.models = root / "models"
         self.models.mkdir(parents=True)
@@ -51,7 +53,8 @@ class Installation:
 
     def host(self, **options: Any) -> HostProcess:
         """Start a host of this installation."""
-        return HostProcess(environ=self.environ, **options)
+        self._hosts.append(HostProcess(environ=self.environ, **options))
+        return self._hosts[-1]
 
     def broker_pid(self) -> int:
         """Return the pid of the broker, which is started if need be."""
@@ -63,8 +66,10 @@ class Installation:
         return "\n".join(path.read_text() for path in sorted((self.root / "state" / "logs").glob("broker*")))
 
     def stop(self) -> None:
-        """Kill every process of this installation."""
+        """Kill every process of this installation, and close the pipes of its hosts."""
         for process in processes():
             if process.environ.get("TABAGENT_RUNTIME_DIR") == self.environ["TABAGENT_RUNTIME_DIR"]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGKILL)
+        while self._hosts:
+            self._hosts.pop().close(timeout_s=_KILLED_WITHIN_S)
