@@ -43,7 +43,7 @@ def test_engines_are_measured_one_after_the_other(tabagent: Installation) -> Non
         assert [it["request_ms"] for it in measured] == sorted(it["request_ms"] for it in measured)
         for speed in measured:
             assert 0.8 * 64 <= speed["prompt_tokens"] <= 1.2 * 64
-            assert speed["prefill_tokens_per_second"] > speed["decode_tokens_per_second"] > 0
+            assert min(speed["prefill_tokens_per_second"], speed["decode_tokens_per_second"]) > 0
             took = 64 / speed["prefill_tokens_per_second"] + 16 / speed["decode_tokens_per_second"]
             assert speed["request_ms"] == pytest.approx(1000 * took)
             assert speed["load_ms"] > 0
