@@ -25,14 +25,19 @@ def select(env: dict[str, str], workspace: Path, target: Path) -> None:
         target: Cargo's target folder. CMake configures again there if the last build had other variants.
     """
     env[_CMAKE_LIST] = ";".join(_wanted(env, workspace))
-    env["CMAKE_PROJECT_ggml_INCLUDE"] = str(workspace / _CMAKE_FILE)
+    # A copy beside the build: CMake remembers the path, and the next checkout to build here may have another.
+    include = target.resolve() / _CMAKE_FILE
+    env["CMAKE_PROJECT_ggml_INCLUDE"] = str(include)
+    code = (workspace / _CMAKE_FILE).read_text(encoding="utf-8")
     stamp = target / "cpu-variants.txt"
-    if not stamp.is_file() or stamp.read_text(encoding="ascii") != env[_CMAKE_LIST]:
+    configured = f"{env[_CMAKE_LIST]}\n{code}"
+    if not (include.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == configured):
         # llama-cpp-sys-2 configures only where this file is missing. Objects that are already compiled stay.
         for cache in target.glob("release/build/llama-cpp-sys-2-*/out/build/CMakeCache.txt"):
             cache.unlink()
         target.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(env[_CMAKE_LIST], encoding="ascii")
+        include.write_text(code, encoding="utf-8")
+        stamp.write_text(configured, encoding="utf-8")
 
 
 def selected(env: dict[str, str]) -> list[str]:
