@@ -9,7 +9,7 @@ from llguidance import LLMatcher
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
 from backends.contract import Constraint, EngineError
-from backends.json_schemas import without_annotations
+from backends.json_schemas import rewritten
 from backends.schema_faults import schema_fault, whole
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def compiled(constraint: Constraint) -> str:
     try:
         match constraint.kind:
             case "json_schema":
-                schema = json.dumps(without_annotations(json.loads(constraint.value)))
+                schema = json.dumps(rewritten(json.loads(constraint.value)))
                 return str(LLMatcher.grammar_from_json_schema(schema, defaults=WHITESPACE))
             case "regex":
                 return str(LLMatcher.grammar_from_regex(constraint.value))

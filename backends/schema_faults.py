@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llguidance import LLMatcher
-
-from backends.json_schemas import BY_NAME, LISTS, SCHEMAS, without_annotations
+from backends.json_schemas import BY_NAME, LISTS, SCHEMAS, fault, rewritten
 
 LONGEST_REASON = 1000
 _MOST_TRIES = 200
@@ -31,8 +28,8 @@ _ADVICE: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def schema_fault(schema: Any) -> str | None:
     """Return what is wrong with a schema: the path of the part at fault and the reason. None where nothing is."""
-    schema = without_annotations(schema)
-    reason = _reason(schema)
+    schema = rewritten(schema)
+    reason = fault(schema)
     if reason is None:
         return None
     roots = {name: schema[name] for name in _ROOTS if isinstance(schema, dict) and name in schema}
@@ -44,13 +41,6 @@ def schema_fault(schema: Any) -> str | None:
 def whole(reason: str) -> str:
     """Return a reason of several lines on one, whole unless it is very long."""
     return " ".join(reason.split())[:LONGEST_REASON]
-
-
-def _reason(schema: Any) -> str | None:
-    try:
-        return LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(schema))) or None
-    except ValueError as error:
-        return str(error)
 
 
 def _advice(reason: str) -> str:
@@ -66,7 +56,7 @@ def _place(schema: Any, reason: str, roots: Mapping[str, Any], tries: list[int])
         if tries[0] == 0:
             break
         tries[0] -= 1
-        if _reason({**roots, **part}) == reason:
+        if fault({**roots, **part}) == reason:
             inner = _place(part, reason, roots, tries)
             return f"{path}.{inner}" if inner else path
     return ""

@@ -15,7 +15,7 @@ from typing import Any
 from backends.contract import EngineError, Message, ToolCall
 from backends.conversation.shape import joined
 from backends.grammar import WHITESPACE
-from backends.json_schemas import as_far_as_possible, without_annotations
+from backends.json_schemas import as_far_as_possible, rewritten
 from backends.schema_faults import schema_fault
 
 
@@ -122,7 +122,7 @@ def arguments_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
         EngineError: ``bad_param`` where it is not one of objects.
     """
     function = tool["function"]
-    schema = without_annotations({"type": "object", **(function.get("parameters") or {})})
+    schema = rewritten({"type": "object", **(function.get("parameters") or {})})
     if schema["type"] != "object":
         name = function["name"]
         raise EngineError("bad_param", f"tools: the parameters of {name} are not of the type object.", path="tools")

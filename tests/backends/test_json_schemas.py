@@ -11,7 +11,7 @@ from llguidance import LLMatcher
 from backends.contract import Constraint, EngineError
 from backends.conversation.tools import arguments_schema
 from backends.grammar import compiled
-from backends.json_schemas import without_annotations
+from backends.json_schemas import rewritten
 
 TEXT: Any = {"type": "string"}
 HARMLESS = {
@@ -24,10 +24,10 @@ HARMLESS = {
 }
 NO_GRAMMAR = {
     "a set": {"type": "array", "items": TEXT, "uniqueItems": True},
-    "not": {"type": "string", "not": {"const": "x"}},
+    "not": {"type": "string", "not": {"pattern": "x"}},
     "contains": {"type": "array", "contains": TEXT},
     "look-ahead": {"type": "string", "pattern": "^(?=a)a"},
-    "names": {"type": "object", "propertyNames": {"maxLength": 3}},
+    "names": {"type": "object", "propertyNames": {"maxLength": 3, "pattern": "a"}},
 }
 
 
@@ -66,4 +66,4 @@ def test_names_and_values_that_look_like_keywords_stay() -> None:
         "properties": {"format": TEXT, "properties": {"const": None}, "propertyNames": {"enum": [{"format": "x"}]}},
         "required": ["format"],
     }
-    assert without_annotations(schema) == schema
+    assert rewritten(schema) == schema
