@@ -11,7 +11,7 @@ from rich.text import Text
 
 from native_host.cli.asking import follow
 from native_host.cli.terminal import Terminal
-from native_host.cli.words import plain
+from native_host.cli.words import TEMPLATE_CHANGED, plain
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 Message = dict[str, Any]
@@ -64,6 +64,8 @@ def answer(terminal: Terminal, action: str, fields: dict[str, Any], *, verbose: 
     if result["finish_reason"] == "length":
         room = "the context is full, or --max-tokens is reached"
         terminal.note(f"(cut after {result['usage']['completion_tokens']:,} tokens: {room})")
+    if result["chat_template_changed"]:
+        terminal.note(TEMPLATE_CHANGED, style="yellow")
     if verbose:
         terminal.note(summary(result))
     return result

@@ -120,9 +120,15 @@ def _facts(facts: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield "size", size(facts["size_bytes"]) if facts["size_bytes"] else None
     yield "context", f"{facts['context_length']:,} tokens" if facts["context_length"] else None
     yield "memory", _memory(facts["memory"])
-    yield "template", "for chats" if facts["chat_template"] else "none; a fallback for chats"
+    yield "template", _template(facts)
     yield "licence", facts["license"]
     yield "gated", facts["gated"]
+
+
+def _template(facts: dict[str, Any]) -> str:
+    if not facts["chat_template"]:
+        return "none; a fallback for chats"
+    return f"for chats, SHA-256 {facts['chat_template_sha256'][:12]}…" if facts["chat_template_sha256"] else "for chats"
 
 
 def _memory(memory: dict[str, Any] | None) -> str | None:

@@ -30,7 +30,7 @@ from native_host.cli.options import (
     reference,
 )
 from native_host.cli.terminal import session
-from native_host.cli.words import duration, size
+from native_host.cli.words import TEMPLATE_CHANGED, duration, size
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.settings import Settings
 from native_host.transports import broker_link
@@ -81,6 +81,8 @@ def load(
             return
         for other in result["fallbacks"]:
             terminal.note(f"{other['engine']} does not serve it: {other['code']}: {other['message']}", style="yellow")
+        if result["chat_template_changed"]:
+            terminal.note(TEMPLATE_CHANGED, style="yellow")
         how = "was loaded already" if result["already_loaded"] else f"loaded in {result['load_ms'] / 1000:.1f} s"
         terminal.say(f"{result['model']} {how}, {result['engine']}, {result['context_length']:,} tokens of context")
 

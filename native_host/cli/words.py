@@ -7,6 +7,9 @@ import unicodedata
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
+TEMPLATE_CHANGED = "The chat template of this model has changed since it was loaded last; `tabagent show` has its hash."
+
+
 def size(count: float) -> str:
     """Bytes, in powers of 1000 as disks and downloads are sold."""
     for unit in _UNITS:

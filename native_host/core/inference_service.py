@@ -64,6 +64,11 @@ class InferenceService:
                     else:
                         result = event["result"]
         result["timings"]["load_ms"] = load_ms
-        served = {"model": model.file.name, "engine": model.engine.name, "fallbacks": fallbacks}
+        served = {
+            "model": model.file.name,
+            "engine": model.engine.name,
+            "fallbacks": fallbacks,
+            "chat_template_changed": model.has_new_template,
+        }
         asked_for = {"logprobs": logprobs if request.options.logprobs else None}
         return GenerateResult.model_validate({**result, **served, **asked_for})

@@ -61,6 +61,8 @@ class LoadedModel:
         """Memory that was found free for it before its load began."""
         self.info: dict[str, Any] = {}
         self.load_ms = 0.0
+        self.has_new_template = False
+        """Its chat template is not the one that it was loaded with before."""
         self.active = 0
         self.last_used = time.monotonic()
         self.keep_alive_s = default_keep_alive_s

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from native_host.core.small_files import replace_whole
+
 if TYPE_CHECKING:
     from tabagent_model import ModelFacts
 
@@ -87,14 +89,7 @@ class SpeedFile:
             OSError: it cannot be written.
         """
         others = [it for it in self._read() if (it.conditions, it.engine) != (speed.conditions, speed.engine)]
-        content = _File(version=1, speeds=[*others, speed][-KEPT:]).model_dump_json(indent=1)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            fresh.write_text(f"{content}\n", encoding="utf-8")
-            fresh.replace(self._path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_whole(self._path, _File(version=1, speeds=[*others, speed][-KEPT:]).model_dump_json(indent=1))
 
     def _read(self) -> Sequence[Speed]:
         try:

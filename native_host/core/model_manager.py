@@ -24,6 +24,7 @@ from native_host.core.machine import Machine
 from native_host.core.model_library.library import Model, ModelLibrary
 from native_host.core.model_library.model_file import ModelFile
 from native_host.core.reply import Reply
+from native_host.core.seen_templates import SeenTemplates
 from native_host.core.worker import WorkerLauncher
 from native_host.protocol.errors import ErrorCode, TabAgentError
 from native_host.protocol.messages.requests import LoadOptions
@@ -74,6 +75,7 @@ class ModelManager:
         self._settings = settings
         self._library = library
         self._choice = choice
+        self._templates = SeenTemplates(settings.state_dir / "chat_templates.json")
         self._machine = machine
         self._launch = launch
         self._models: dict[str, LoadedModel] = {}
@@ -237,12 +239,22 @@ class ModelManager:
                 raise TabAgentError(
                     ErrorCode.ENGINE_CRASHED, "The engine ended as soon as it was loaded.", phase="load"
                 )
+            model.has_new_template = await self._has_new_template(model)
             model.state = State.READY
             model.last_used = time.monotonic()
             log.info("loaded %s with %s in %.0f ms", model.file.name, model.engine.name, model.load_ms)
         except BaseException:
             self._begin_unload(model)
             raise
+
+    async def _has_new_template(self, model: LoadedModel) -> bool:
+        if not isinstance(model.file, ModelFile):
+            return False
+        template = model.facts["chat_template_sha256"]
+        changed = await threads.LIBRARY.run(self._templates.changes, model.file.name, template)
+        if changed:
+            log.warning("the chat template of %s has changed since it was loaded last", model.file.name)
+        return changed
 
     def _load_fields(self, model: LoadedModel, cpu_variant: str) -> dict[str, Any]:
         served = {"server": None, "served_as": ""} if isinstance(model.file, ModelFile) else model.file.load_fields

@@ -23,6 +23,8 @@ class ModelService:
                 "model": model.file.name,
                 "engine": model.engine.name,
                 "already_loaded": already,
+                "chat_template_sha256": model.facts["chat_template_sha256"],
+                "chat_template_changed": model.has_new_template,
                 "load_ms": model.load_ms,
                 "fallbacks": fallbacks,
             }

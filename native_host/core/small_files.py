@@ -1,4 +1,4 @@
-"""Small files in folders of other programs, which may hold pipes, devices and files of any size instead."""
+"""Small files: those of other programs, which may be pipes, devices or of any size, and those that TabAgent keeps."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def read_small(path: Path, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise ValueError(f"larger than {most_bytes} bytes")
     return content
+
+
+def replace_whole(path: Path, text: str) -> None:
+    """Write a file, whose readers see the old text or the new one. Its folder is made.
+
+    Raises:
+        OSError: It cannot be written; the old text stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        fresh.write_text(f"{text}\n", encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -71,11 +71,13 @@ export interface AnswerSummary {
   tokensPerSecond: number;
   /** The template that stood in for the one the model does not carry. */
   fallbackTemplate?: string;
+  /** The model had another chat template when it was loaded before. */
+  hasNewTemplate?: true;
 }
 
 export function readAnswer(value: unknown): AnswerSummary | null {
   if (!isRecord(value)) return null;
-  const { text, reasoning, finish_reason, model, usage, timings, fallback_template } = value;
+  const { text, reasoning, finish_reason, model, usage, timings, fallback_template, chat_template_changed } = value;
   if (typeof text !== "string" || typeof model !== "string") return null;
   if (!isOneOf(finish_reason, ["stop", "length", "tool_calls"] as const) || !isRecord(usage) || !isRecord(timings)) return null;
   const { prompt_tokens, completion_tokens } = usage;
@@ -90,5 +92,6 @@ export function readAnswer(value: unknown): AnswerSummary | null {
     completionTokens: completion_tokens,
     tokensPerSecond: decode_tokens_per_second,
     ...(typeof fallback_template === "string" && { fallbackTemplate: fallback_template.slice(0, 100) }),
+    ...(chat_template_changed === true && { hasNewTemplate: true }),
   };
 }

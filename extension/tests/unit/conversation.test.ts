@@ -147,6 +147,14 @@ describe("what was stored", () => {
     expect(readAnswer({ ...chatResult("Hello!"), fallback_template: null })).not.toHaveProperty("fallbackTemplate");
   });
 
+  it("test_t9_ comes back with the news of another chat template", () => {
+    const answer = readAnswer({ ...chatResult("Hello!"), chat_template_changed: true });
+    if (!answer) throw new Error("The sample is no answer.");
+    const talk = play(asked(1), { type: "finished", id: "a1", summary: answer });
+    expect(lastAnswer(readConversation(structuredClone(talk)))?.summary?.hasNewTemplate).toBe(true);
+    expect(readAnswer({ ...chatResult("Hello!"), chat_template_changed: "x" })).not.toHaveProperty("hasNewTemplate");
+  });
+
   it("comes back without thoughts where they make no sense", () => {
     const [question, answer] = play(asked(1), { type: "finished", id: "a1", summary: summary("Hello!") });
     for (const reasoning of [undefined, null, 5, {}]) {

@@ -72,6 +72,7 @@ def facts(model: RemoteModel, told: ServedModel, engines: Sequence[EngineDescrip
         "context_length": told.context_length,
         "size_bytes": told.size_bytes,
         "chat_template": told.task in (None, "text-generation"),
+        "chat_template_sha256": None,
         "license": None,
         "gated": None,
         "conversion": None,

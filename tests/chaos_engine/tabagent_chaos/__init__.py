@@ -25,9 +25,12 @@ DESCRIPTOR = EngineDescriptor(
 _STRING = 8
 
 
-def chaos_file(order: Mapping[str, Any]) -> bytes:
-    """A model that behaves so while it is loaded."""
-    values = {"general.architecture": "chaos", "chaos.order": json.dumps(order)}
+def chaos_file(order: Mapping[str, Any], template: str | None = None) -> bytes:
+    """A model that behaves so while it is loaded, with this chat template in its file."""
+    values = {"general.architecture": "chaos"}
+    if template is not None:
+        values["tokenizer.chat_template"] = template
+    values["chaos.order"] = json.dumps(order)
     entries = b"".join(_text(key) + struct.pack("<I", _STRING) + _text(value) for key, value in values.items())
     return b"GGUF" + struct.pack("<IQQ", 3, 0, len(values)) + entries
 

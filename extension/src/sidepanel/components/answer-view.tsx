@@ -32,6 +32,11 @@ export function AnswerView({ answer, canRetry, onRetry, onEdit, onDrop }: Answer
           {t("answer_fallback_template", summary.fallbackTemplate)}
         </p>
       )}
+      {summary?.hasNewTemplate === true && (
+        <p class="note" data-testid="new-template">
+          {t("answer_new_template")}
+        </p>
+      )}
       {answer.isShortened === true && <p class="note">{t("answer_shortened")}</p>}
       {failure && <FailureBox failure={failure} scope="answer" onRetry={canRetry ? onRetry : null} />}
       {!isUnderWay(answer) && !failure && (

@@ -43,7 +43,7 @@ function readAnswer(value: unknown): Answer | null {
 
 function readSummary(value: unknown): Answer["summary"] {
   if (!isRecord(value) || typeof value["model"] !== "string") return null;
-  const { finishReason, model, promptTokens, completionTokens, tokensPerSecond, fallbackTemplate } = value;
+  const { finishReason, model, promptTokens, completionTokens, tokensPerSecond, fallbackTemplate, hasNewTemplate } = value;
   if (!isOneOf(finishReason, ["stop", "length", "tool_calls"] as const)) return null;
   if (!isAmount(promptTokens) || !isAmount(completionTokens) || !isAmount(tokensPerSecond)) return null;
   return {
@@ -53,6 +53,7 @@ function readSummary(value: unknown): Answer["summary"] {
     completionTokens,
     tokensPerSecond,
     ...(typeof fallbackTemplate === "string" && { fallbackTemplate: fallbackTemplate.slice(0, 100) }),
+    ...(hasNewTemplate === true && { hasNewTemplate }),
   };
 }
 

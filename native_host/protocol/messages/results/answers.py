@@ -37,7 +37,8 @@ class GenerateResult(Message):
     """Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
 
     ``stop_sequence``: the one that ended it, where that is known. ``fallback_template``: the template that a
-    conversation was written with because the model carries none; null otherwise.
+    conversation was written with because the model carries none; null otherwise. ``chat_template_changed``: the model
+    had another chat template, or none, when it was loaded before.
     """
 
     text: str
@@ -47,6 +48,7 @@ class GenerateResult(Message):
     finish_reason: Literal["stop", "length", "tool_calls"]
     stop_sequence: str | None
     fallback_template: str | None = None
+    chat_template_changed: bool = False
     model: str
     engine: str
     fallbacks: list[EngineFallback]

@@ -78,6 +78,7 @@ class DetectModelResult(Message):
     context_length: int | None
     size_bytes: int | None
     chat_template: bool
+    chat_template_sha256: str | None
     license: str | None
     gated: str | None
     conversion: str | None

@@ -14,7 +14,10 @@ class EngineFallback(Message):
 
 
 class LoadModelResult(Message):
-    """Answer to ``load_model``. ``details`` are the engine's own."""
+    """Answer to ``load_model``. ``details`` are the engine's own.
+
+    ``chat_template_changed``: the model had another chat template, or none, when it was loaded before.
+    """
 
     model: str
     engine: str
@@ -26,6 +29,8 @@ class LoadModelResult(Message):
     embedding_length: int
     size_bytes: int
     chat_template: bool
+    chat_template_sha256: str | None
+    chat_template_changed: bool
     actions: list[str]
     load_ms: float
     fallbacks: list[EngineFallback]

@@ -77,7 +77,8 @@ fn describe<'py>(py: Python<'py>, found: &Detection) -> PyResult<Bound<'py, PyDi
     facts.set_item("parameters", found.parameters)?;
     facts.set_item("context_length", found.context_length)?;
     facts.set_item("size_bytes", found.size())?;
-    facts.set_item("chat_template", found.chat_template)?;
+    facts.set_item("chat_template", found.chat_template_hash.is_some())?;
+    facts.set_item("chat_template_sha256", &found.chat_template_hash)?;
     facts.set_item("license", &found.license)?;
     facts.set_item("gated", &found.gated)?;
     facts.set_item("conversion", &found.conversion)?;

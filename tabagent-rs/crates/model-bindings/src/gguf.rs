@@ -42,7 +42,7 @@ getters!(
     file_type: Option<u64>,
     quantisation: Option<&'static str>,
     file_size: u64,
-    has_chat_template: bool
+    chat_template_hash: Option<String>
 );
 
 #[pyfunction]

@@ -32,8 +32,8 @@ pub struct Detection {
     pub context_length: Option<u64>,
     /// Its files, the entry first
     pub files: Vec<Entry>,
-    /// Whether it answers conversations
-    pub chat_template: bool,
+    /// SHA-256 of its chat template, in hexadecimal digits
+    pub chat_template_hash: Option<String>,
     /// Such as `apache-2.0`
     pub license: Option<String>,
     /// Why the hub will not hand it to everybody: `auto` or `manual`

@@ -11,6 +11,7 @@ use crate::model_type::ModelType;
 use crate::names;
 use crate::package::{self, Entry};
 use crate::reference::Reference;
+use crate::template;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ pub fn describe(reference: &Reference, answer: &Value, inquiry: Inquiry) -> Resu
         quantisation: quantisation(&package.entry).or(config.quantisation.clone()),
         parameters: gguf["total"].as_u64().or(answer["safetensors"]["total"].as_u64()),
         context_length: gguf["context_length"].as_u64().or(config.context_length),
-        chat_template: gguf["chat_template"].is_string() || tokenizer["chat_template"].is_string(),
+        chat_template_hash: [gguf, tokenizer].iter().find_map(|place| template::hash_of(&place["chat_template"])),
         license: text(&answer["cardData"]["license"]).or_else(|| license_tag(answer)),
         gated: text(&answer["gated"]),
         files: package.files,
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(found.size(), Some(9));
         assert_eq!(found.revision.as_deref(), Some("main"));
         assert!(found.memory.is_some_and(|memory| memory.total() > 9));
-        assert!(found.chat_template && found.gated.is_none() && found.obstacles.is_empty());
+        assert!(found.chat_template_hash.is_some() && found.gated.is_none() && found.obstacles.is_empty());
         let other = describe(&reference("o/m-GGUF:Q8_0"), &answer, Inquiry::default()).expect("a model");
         assert_eq!(other.files[0].path, "m-Q8_0.gguf");
         assert!(describe(&reference("o/m-GGUF:Q2_K"), &answer, Inquiry::default()).is_err());

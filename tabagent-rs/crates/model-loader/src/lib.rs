@@ -31,6 +31,7 @@ mod routing;
 mod safetensors;
 mod shard_index;
 mod task;
+mod template;
 mod tokenizer_file;
 
 pub use detection::{Detection, Obstacle};

@@ -199,7 +199,7 @@ fn describe_gguf(found: &mut Detection, header: &GgufHeader, has_projector: bool
     found.quantisation = header.quantisation.map(str::to_owned);
     found.parameters = known(header.parameters);
     found.context_length = known(header.context_length);
-    found.chat_template = header.has_chat_template;
+    found.chat_template_hash.clone_from(&header.chat_template_hash);
     found.license.clone_from(&header.license);
     let trained = u32::try_from(header.context_length).ok().filter(|&trained| trained > 0).unwrap_or(u32::MAX);
     let context = context_length.unwrap_or_else(|| default_context_length(header)).min(trained);

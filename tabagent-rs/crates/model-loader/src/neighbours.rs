@@ -3,7 +3,7 @@
 use crate::config::{self, ModelConfig};
 use crate::detection::Detection;
 use crate::local::LARGEST_DEFAULT_CONTEXT;
-use crate::{auto_map, config_sizes, file, json, memory, shard_index, task, tokenizer_file};
+use crate::{auto_map, config_sizes, file, json, memory, shard_index, task, template, tokenizer_file};
 use serde_json::Value;
 use std::path::Path;
 
@@ -19,8 +19,9 @@ pub(crate) fn read_config(found: &mut Detection, entry: &Path, context_length: O
     if read("modules.json").is_some() && found.task.as_deref() != Some(task::TEXT_RANKING) {
         found.task = Some(task::FEATURE_EXTRACTION.to_owned());
     }
-    found.chat_template = read("chat_template.jinja").is_some()
-        || read("tokenizer_config.json").is_some_and(|text| text.contains("\"chat_template\""));
+    found.chat_template_hash = read("chat_template.jinja").as_deref().map(template::hash).or_else(|| {
+        ["chat_template.json", "tokenizer_config.json"].into_iter().find_map(|name| template::hash_in(&read(name)?))
+    });
     found.license = found.license.take().or_else(|| read("README.md").and_then(|text| license_of(&text)));
     let asked = context_length.map(|asked| u64::from(asked).min(config.context_length.unwrap_or(u64::MAX)));
     let context = asked.or(config.context_length.map(|trained| trained.min(LARGEST_DEFAULT_CONTEXT.into())));

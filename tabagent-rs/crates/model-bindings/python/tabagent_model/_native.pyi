@@ -137,8 +137,8 @@ class GgufInfo:
     def file_size(self) -> int:
         """Bytes of the file."""
     @property
-    def has_chat_template(self) -> bool:
-        """Whether the file carries a chat template."""
+    def chat_template_hash(self) -> str | None:
+        """SHA-256 of the file's chat template, in hexadecimal digits; None where it carries none."""
 
 def read_gguf(path: str | PathLike[str]) -> GgufInfo:
     """Read a file's header, trusting nothing in it: takes milliseconds and little memory whatever the file holds.

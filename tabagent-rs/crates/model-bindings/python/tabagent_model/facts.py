@@ -80,6 +80,7 @@ class ModelFacts(TypedDict):
     context_length: int | None
     size_bytes: int | None
     chat_template: bool
+    chat_template_sha256: str | None
     license: str | None
     gated: str | None
     conversion: str | None

@@ -13,6 +13,7 @@ mod values;
 use crate::error::{Defect, Parsed, Result, corrupt};
 use crate::file;
 use crate::reader::Reader;
+use crate::template;
 pub use quantisation::file_type_name;
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -69,8 +70,8 @@ pub struct GgufHeader {
     pub split_count: u64,
     /// Bytes of the file
     pub file_size: u64,
-    /// Whether the file carries a chat template
-    pub has_chat_template: bool,
+    /// SHA-256 of the file's chat template, in hexadecimal digits
+    pub chat_template_hash: Option<String>,
 }
 
 /// A header with the places of its tensors.
@@ -199,7 +200,7 @@ fn describe(version: u32, file_size: u64, values: &Values) -> Parsed<GgufHeader>
         split_number,
         split_count: values.number("split.count").unwrap_or(1).max(1),
         file_size,
-        has_chat_template: values.has("tokenizer.chat_template"),
+        chat_template_hash: values.text("tokenizer.chat_template").map(template::hash),
     })
 }
 

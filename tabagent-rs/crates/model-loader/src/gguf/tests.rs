@@ -135,7 +135,7 @@ fn a_model_is_described() {
     assert_eq!((header.key_length, header.value_length), (64, 64));
     assert_eq!(header.quantisation, Some("Q4_K_M"));
     assert_eq!(header.file_size, bytes.len() as u64);
-    assert!(header.has_chat_template);
+    assert!(header.chat_template_hash.is_some());
 }
 
 #[test]
