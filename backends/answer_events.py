@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.contract import Completion, Delta, TextStream, TokenLogprob, ToolCall
+from backends.contract import Completion, Delta, TextStream, TokenLogprob, ToolCall, ToolCallPart
 from native_host.protocol.strict_json import clean
 
 _IMPOSSIBLE = -9999.0
 """OpenAI's logarithm of no probability at all, which JSON has no number for."""
 
 
-def delta_fields(delta: Delta, calls_before: int) -> dict[str, Any]:
-    """The fields of a ``token`` event; ``calls_before`` counts the answer's calls so far."""
+def delta_fields(delta: Delta) -> dict[str, Any]:
+    """The fields of a ``token`` event."""
     fields: dict[str, Any] = {"text": clean(delta.text)}
     if delta.reasoning:
         fields["reasoning"] = clean(delta.reasoning)
     if delta.tool_calls:
-        calls = enumerate(delta.tool_calls, calls_before)
-        fields["tool_calls"] = [{"index": index, **_call(call)} for index, call in calls]
+        fields["tool_calls"] = [_part(part) for part in delta.tool_calls]
     if delta.logprobs:
         fields["logprobs"] = [
             {**_logprob(it), "top_logprobs": [_logprob(other) for other in it.top]} for it in delta.logprobs
@@ -63,6 +62,12 @@ def result_fields(completion: Completion) -> dict[str, Any]:
 def _call(call: ToolCall) -> dict[str, Any]:
     function = {"name": clean(call.name), "arguments": clean(call.arguments)}
     return {"id": clean(call.id), "type": "function", "function": function}
+
+
+def _part(part: ToolCallPart) -> dict[str, Any]:
+    if part.id:
+        return {"index": part.index, **_call(ToolCall(part.id, part.name, part.arguments))}
+    return {"index": part.index, "function": {"arguments": clean(part.arguments)}}
 
 
 def _logprob(it: TokenLogprob) -> dict[str, Any]:

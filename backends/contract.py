@@ -191,15 +191,25 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    """Arguments that a call grows by. One with an ``id`` begins the call; ``index`` counts the calls of an answer."""
+
+    index: int
+    arguments: str
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
-    """What an answer grows by. Texts are whole code points; calls come whole.
+    """What an answer grows by. Texts are whole code points.
 
     ``logprobs`` are of the tokens since the last delta, of thoughts and calls too; text may lag behind its tokens.
     """
 
     text: str = ""
     reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[ToolCallPart, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
 
 

@@ -183,13 +183,12 @@ class Worker:
     def _stream(self, request_id: RequestId, stream: TextStream, controls: Controls) -> dict[str, Any]:
         with ProgressReporter(stream, lambda *progress: self._progress(request_id, *progress)) as reporter:
             controls.attach(stream)
-            calls, is_first = 0, True
+            is_first = True
             for delta in stream:
                 reporter.first_token_seen()
                 counted = prompt_fields(stream) if is_first else {}
                 is_first = False
-                self._send({"id": request_id, "event": "token", **delta_fields(delta, calls), **counted})
-                calls += len(delta.tool_calls)
+                self._send({"id": request_id, "event": "token", **delta_fields(delta), **counted})
                 controls.wait_while_paused()
         return result_fields(stream.completion)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backends.contract import Completion, Delta, Progress, TextStream, ToolCall
+from backends.contract import Completion, Delta, Progress, TextStream, ToolCallPart
 from backends.conversation.fallback_templates import FallbackTemplate
 from backends.conversation.harmony import HarmonySplitter
 from backends.conversation.splitter import Splitter
+from backends.tool_calls import whole_calls
 
 
 class Answer:
@@ -22,7 +23,7 @@ class Answer:
         self._splitter = splitter
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: list[ToolCall] = []
+        self._calls: list[ToolCallPart] = []
 
     def __iter__(self) -> Iterator[Delta]:
         for raw in self._stream:
@@ -51,7 +52,7 @@ class Answer:
             done,
             text="".join(self._text),
             reasoning="".join(self._reasoning),
-            tool_calls=tuple(self._calls),
+            tool_calls=whole_calls(self._calls),
             finish_reason="tool_calls" if called else done.finish_reason,
         )
 

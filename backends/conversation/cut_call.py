@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection
 
 from backends.contract import ToolCall
-from backends.conversation.tools import ToolFormat, new_call_id
+from backends.conversation.tools import ToolFormat
+from backends.tool_calls import new_call_id
 
 _NAME = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")')
 _ARGUMENTS = re.compile(r'\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{)')

@@ -82,10 +82,11 @@ class Dialogue:
         if self._grammars and (constraint or conversation.tool_choice == "required"):
             thoughts = self._end_thoughts(pieces, thoughts)
         is_free = thoughts == "possible" and self._is_harmony  # a grammar has no control tokens, which its answer needs
-        if self._grammars and not is_free and (form or (constraint and thoughts != "none")):
+        has_grammar = self._grammars and not is_free and bool(form or (constraint and thoughts != "none"))
+        if has_grammar:
             marks = self._marks or THINK
             sampling = replace(sampling, constraint=answer_grammar(conversation, form, constraint, thoughts, marks))
-        return Prepared(pieces, sampling, self.splitter(conversation, form, thoughts))
+        return Prepared(pieces, sampling, self.splitter(conversation, form, thoughts, has_grammar=has_grammar))
 
     def _end_thoughts(self, prompt: list[Piece], thoughts: Thoughts) -> Thoughts:
         """Have an answer that must match a grammar begin without thoughts where their marks are control tokens."""
@@ -164,13 +165,18 @@ class Dialogue:
         return "probe" in text and "'text'" not in text and '"text"' not in text
 
     def splitter(
-        self, conversation: Conversation, form: ToolFormat | None, thoughts: Thoughts = "none"
+        self,
+        conversation: Conversation,
+        form: ToolFormat | None,
+        thoughts: Thoughts = "none",
+        *,
+        has_grammar: bool = False,
     ) -> Splitter | HarmonySplitter:
         """Return what reads the answer to a prompt after which there are such ``thoughts``."""
         names = frozenset(tool["function"]["name"] for tool in _offered(conversation))
         if self._is_harmony and thoughts == "possible":
             return HarmonySplitter(Splitter("none", form, names), names)
-        return Splitter(thoughts, form, names, self._marks or THINK)
+        return Splitter(thoughts, form, names, self._marks or THINK, has_grammar=has_grammar)
 
     def _native_beside(self, constraint: Constraint | None) -> ToolFormat | None:
         """A call without marks cannot be told from words that must be JSON as well."""

@@ -9,8 +9,9 @@ import re
 
 from backends.contract import Delta, ToolCall
 from backends.conversation.splitter import Splitter
-from backends.conversation.tools import is_json, new_call_id
+from backends.conversation.tools import is_json
 from backends.text.stop_sequences import overlap
+from backends.tool_calls import new_call_id, only_part
 
 _MESSAGE = "<|message|>"
 _ENDS = ("<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>")
@@ -92,7 +93,8 @@ class HarmonySplitter:
 
     def _end_message(self, deltas: list[Delta], *, cut: bool) -> None:
         if self._function and (cut or is_json(self._arguments)):
-            deltas.append(Delta(tool_calls=(ToolCall(new_call_id(), self._function, self._arguments.strip()),)))
+            call = ToolCall(new_call_id(), self._function, self._arguments.strip())
+            deltas.append(Delta(tool_calls=(only_part(self._words.next_index(), call),)))
         elif self._function:
             deltas += self._words.push(self._arguments)
         self._function, self._header = "", ""

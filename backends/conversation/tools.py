@@ -7,7 +7,6 @@ system message, in the form of the Hermes models, which others were trained on t
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from backends.conversation.shape import joined
 from backends.grammar import WHITESPACE
 from backends.json_schemas import as_far_as_possible, rewritten
 from backends.schema_faults import schema_fault
+from backends.tool_calls import new_call_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class ToolFormat:
     begin: str
     end: str
     arguments: str
+
+    def before_arguments(self, name: str) -> str:
+        """Return the beginning of a call of the tool ``name`` as a grammar has it, up to the arguments."""
+        return f'{{"name": "{name}", "{self.arguments}": '
 
 
 HERMES = ToolFormat("<tool_call>", "</tool_call>", "arguments")
@@ -99,7 +103,7 @@ def call_rules(form: ToolFormat, tools: Sequence[Mapping[str, Any]], *, parallel
 
     ``@tool_0``, ``@tool_1`` … are the grammars of the tools' arguments.
     """
-    before = [f'{{"name": "{tool["function"]["name"]}", "{form.arguments}": ' for tool in tools]
+    before = [form.before_arguments(tool["function"]["name"]) for tool in tools]
     calls = [f"{_literal(text)} @tool_{index} {_literal('}')}" for index, text in enumerate(before)]
     call = f"call: {' | '.join(calls)}"
     if not form.begin:
@@ -145,11 +149,6 @@ def parse_call(text: str, form: ToolFormat, names: frozenset[str]) -> ToolCall |
     if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
         return None
     return ToolCall(new_call_id(), name, json.dumps(arguments, ensure_ascii=False))
-
-
-def new_call_id() -> str:
-    """The id of a call to which nobody gave one."""
-    return f"call_{secrets.token_hex(12)}"
 
 
 def is_json(text: str) -> bool:

@@ -166,9 +166,9 @@ def _pieces(client: ServerClient, path: str, body: Mapping[str, Any], control: C
             yield piece
     if not ended:
         raise client.errors.cut()
-    if found := calls.whole():
+    if calls.has_calls:
         control.finish = "tool_calls" if control.finish == "stop" else control.finish
-        yield Piece(tokens=0, tool_calls=found)
+        yield Piece(tokens=0, tool_calls=calls.finish())
 
 
 def _chunks(client: ServerClient, events: Iterable[str]) -> Iterator[dict[str, Any]]:

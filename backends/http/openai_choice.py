@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from backends.contract import TokenLogprob, ToolCall
-from backends.conversation.tools import new_call_id
+from backends.contract import TokenLogprob, ToolCallPart
 from backends.http.fields import number
 from backends.text.stream import Piece
+from backends.tool_calls import new_call_id
 
 _THOUGHTS = ("reasoning_content", "reasoning")
 """What llama-server, vLLM and LM Studio call them, and OpenRouter."""
@@ -23,42 +24,62 @@ _CERTAIN = 1e-3
 """Rounding makes some servers surer than sure."""
 
 
+@dataclass(slots=True)
+class _Call:
+    """A call as a server tells it. ``index``: its place among those of the answer, once its name has come."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    index: int | None = None
+
+
 class CallParts:
     """Calls that come in parts, by their ``index``."""
 
     def __init__(self) -> None:
-        self._calls: list[dict[str, str]] = []
-        self._at: dict[int, dict[str, str]] = {}
+        self._at: dict[int, _Call] = {}
         """The call that the next part of an index belongs to."""
+        self._begun: list[_Call] = []
 
-    def add(self, found: Any) -> bool:
-        """Take a delta's ``tool_calls``; whether there were any."""
+    def add(self, found: Any) -> tuple[ToolCallPart, ...]:
+        """Take a delta's ``tool_calls``, and return what the answer grows by. A call begins with its name."""
         entries = [it for it in found if isinstance(it, dict)] if isinstance(found, list) else []
-        for position, entry in enumerate(entries):
-            index = entry.get("index")
-            function = entry.get("function")
-            told = {"id": entry.get("id"), **(function if isinstance(function, dict) else {})}
-            call = self._call(index if isinstance(index, int) else position, told["id"])
-            for name in ("id", "name"):
-                if isinstance(told.get(name), str) and told[name]:
-                    call[name] = told[name]
-            if isinstance(told.get("arguments"), str):
-                call["arguments"] = call.get("arguments", "") + told["arguments"]
-        return bool(entries)
+        parts = (self._add(position, entry) for position, entry in enumerate(entries))
+        return tuple(part for part in parts if part is not None)
 
-    def whole(self) -> tuple[ToolCall, ...]:
-        """The calls, once all parts have come."""
-        calls = (call for call in self._calls if "name" in call)
-        return tuple(
-            ToolCall(call.get("id") or new_call_id(), call["name"], call.get("arguments") or "{}") for call in calls
-        )
+    def finish(self) -> tuple[ToolCallPart, ...]:
+        """Return the rest: arguments of calls that have none."""
+        bare = [index for index, call in enumerate(self._begun) if not call.arguments]
+        return tuple(ToolCallPart(index, "{}") for index in bare)
 
-    def _call(self, index: int, name: Any) -> dict[str, str]:
-        """The one that goes on at ``index``; one with an id (``name``) of its own begins there."""
+    @property
+    def has_calls(self) -> bool:
+        """True once a call has begun."""
+        return bool(self._begun)
+
+    def _add(self, position: int, entry: Mapping[str, Any]) -> ToolCallPart | None:
+        function = entry.get("function")
+        told = {"id": entry.get("id"), **(function if isinstance(function, dict) else {})}
+        new_id, name, arguments = (_text(told.get(field)) for field in ("id", "name", "arguments"))
+        index = entry.get("index")
+        call = self._call(index if isinstance(index, int) else position, new_id)
+        call.id = call.id or new_id
+        call.name = call.name or name
+        call.arguments += arguments
+        if call.index is not None:
+            return ToolCallPart(call.index, arguments) if arguments else None
+        if not call.name:
+            return None
+        call.index = len(self._begun)
+        self._begun.append(call)
+        return ToolCallPart(call.index, call.arguments, call.id or new_call_id(), call.name)
+
+    def _call(self, index: int, new_id: str) -> _Call:
+        """Return the one that goes on at ``index``; one with an id of its own begins there."""
         call = self._at.get(index)
-        if call is None or (name and name != call.get("id", name)):
-            call = self._at[index] = {}
-            self._calls.append(call)
+        if call is None or (new_id and call.id and new_id != call.id):
+            call = self._at[index] = _Call()
         return call
 
 
@@ -77,7 +98,7 @@ def piece_of(choice: Mapping[str, Any], calls: CallParts) -> Piece | None:
     called = calls.add(delta.get("tool_calls"))
     if not (text or thought or called or logprobs):
         return None
-    return Piece(text, logprobs=logprobs, reasoning=thought)
+    return Piece(text, logprobs=logprobs, reasoning=thought, tool_calls=called)
 
 
 def _logprobs(found: Any) -> Iterator[TokenLogprob]:
@@ -120,6 +141,10 @@ def _logprob(entry: Any) -> TokenLogprob | None:
         value,
         tuple(it for other in (top if isinstance(top, list) else ()) if (it := _logprob(other)) is not None),
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _are_bytes(data: Any) -> bool:

@@ -129,15 +129,15 @@ class OllamaEngine:
         return Answer(lambda *watch: self._pieces(path, body, *watch), sampling)
 
     def _pieces(self, path: str, body: Mapping[str, Any], control: Control, counts: Counts) -> Pieces:
-        has_called = False
+        calls = 0
         for event in events(self._client, path, body, control):
-            piece = piece_of(event)
+            piece = piece_of(event, calls)
             if piece is not None:
-                has_called = has_called or bool(piece.tool_calls)
+                calls += len(piece.tool_calls)
                 yield piece
             if event.get("done"):
                 is_cut = event.get("done_reason") == "length"
-                control.finish = "length" if is_cut else "tool_calls" if has_called else "stop"
+                control.finish = "length" if is_cut else "tool_calls" if calls else "stop"
                 counts.take(event.get("prompt_eval_count"), event.get("eval_count"))
                 return
         raise self._client.errors.cut()

@@ -11,9 +11,9 @@ from typing import Any
 
 from backends.contract import Conversation, Message, ToolCall
 from backends.conversation.template_options import refuse_options
-from backends.conversation.tools import new_call_id
 from backends.http.arguments import as_object
 from backends.text.stream import Piece
+from backends.tool_calls import new_call_id, only_part
 
 
 def conversation_body(conversation: Conversation) -> dict[str, Any]:
@@ -39,12 +39,12 @@ def conversation_body(conversation: Conversation) -> dict[str, Any]:
     return body
 
 
-def piece_of(event: Mapping[str, Any]) -> Piece | None:
-    """What an event adds; None where that is nothing."""
+def piece_of(event: Mapping[str, Any], calls_before: int) -> Piece | None:
+    """What an event adds to an answer with so many calls; None where that is nothing."""
     message = event.get("message")
     said = message if isinstance(message, dict) else event
     text, thought = (_text(said.get(name)) for name in ("content" if message else "response", "thinking"))
-    calls = tuple(_calls(said.get("tool_calls")))
+    calls = tuple(only_part(index, call) for index, call in enumerate(_calls(said.get("tool_calls")), calls_before))
     return Piece(text, reasoning=thought, tool_calls=calls) if text or thought or calls else None
 
 

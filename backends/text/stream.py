@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from backends.contract import Completion, Delta, FinishReason, Progress, Sampling, TokenLogprob, ToolCall
+from backends.contract import Completion, Delta, FinishReason, Progress, Sampling, TokenLogprob, ToolCallPart
 from backends.text.control import Control, Slots
 from backends.text.stop_sequences import StopSequences
+from backends.tool_calls import whole_calls
 
 
 class Piece(NamedTuple):
@@ -19,7 +20,7 @@ class Piece(NamedTuple):
     tokens: int = 1
     logprobs: tuple[TokenLogprob, ...] = ()
     reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[ToolCallPart, ...] = ()
 
 
 Pieces = Generator[Piece, None, None]
@@ -108,7 +109,7 @@ class Generation:
             decode_ms=(self._ended - self._first) * 1000,
             time_to_first_token_ms=(self._first - self._asked) * 1000,
             reasoning="".join(delta.reasoning for delta in self._shown),
-            tool_calls=tuple(call for delta in self._shown for call in delta.tool_calls),
+            tool_calls=whole_calls(part for delta in self._shown for part in delta.tool_calls),
             stop_sequence=self._stops.found or self._control.stop_sequence,
         )
 

@@ -7,6 +7,7 @@ import random
 from backends.contract import Delta, ToolCall
 from backends.conversation.harmony import HarmonySplitter
 from backends.conversation.splitter import Splitter
+from backends.tool_calls import whole_calls
 
 
 def told_apart(
@@ -20,5 +21,5 @@ def told_apart(
         deltas += splitter.push(text[:size])
         text = text[size:]
     deltas += splitter.finish(cut=cut)
-    calls = [call for delta in deltas for call in delta.tool_calls]
-    return "".join(delta.text for delta in deltas), "".join(delta.reasoning for delta in deltas), calls
+    calls = whole_calls(part for delta in deltas for part in delta.tool_calls)
+    return "".join(delta.text for delta in deltas), "".join(delta.reasoning for delta in deltas), list(calls)

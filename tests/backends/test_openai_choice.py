@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from backends.contract import ToolCallPart
 from backends.http.openai_choice import CallParts, piece_of
+from backends.tool_calls import whole_calls
 
 
 def calls(*found: Any) -> list[tuple[str, str]]:
-    parts = CallParts()
-    for entries in found:
-        parts.add(entries)
-    return [(call.name, call.arguments) for call in parts.whole()]
+    calls = CallParts()
+    parts = [part for entries in found for part in calls.add(entries)]
+    return [(call.name, call.arguments) for call in whole_calls([*parts, *calls.finish()])]
 
 
 def part(index: int | None, arguments: str, **more: Any) -> dict[str, Any]:
@@ -24,6 +25,15 @@ def part(index: int | None, arguments: str, **more: Any) -> dict[str, Any]:
 def test_calls_come_in_parts() -> None:
     first, second = part(0, '{"x"', id="a", name="f"), part(1, "{", id="b", name="g")
     assert calls([first], [second], [part(0, ": 1}")], [part(1, "}")]) == [("f", '{"x": 1}'), ("g", "{}")]
+
+
+def test_p4_parts_are_passed_on_as_they_come() -> None:
+    calls = CallParts()
+    assert calls.add([part(0, '{"', id="a")]) == (), "no name yet"
+    assert calls.add([part(0, "x", name="f")]) == (ToolCallPart(0, '{"x', "a", "f"),)
+    assert calls.add([part(1, "", id="b", name="g")]) == (ToolCallPart(1, "", "b", "g"),)
+    assert calls.add([part(0, '": 1}', id="a", name="f"), part(0, "")]) == (ToolCallPart(0, '": 1}'),)
+    assert calls.finish() == (ToolCallPart(1, "{}"),), "a call without arguments"
 
 
 @pytest.mark.parametrize("index", [0, None])

@@ -14,10 +14,17 @@ TOOLS = frozenset({"get_weather", "search"})
 
 
 def split(
-    text: str, *, thoughts: Thoughts = "none", form: ToolFormat | None = None, seed: int = 0, cut: bool = False
+    text: str,
+    *,
+    thoughts: Thoughts = "none",
+    form: ToolFormat | None = None,
+    seed: int = 0,
+    cut: bool = False,
+    has_grammar: bool = False,
 ) -> tuple[str, str, list[tuple[str, object]]]:
     """Return content, reasoning and calls of ``text``, which comes in random pieces. Arguments are text if ``cut``."""
-    content, reasoning, calls = told_apart(Splitter(thoughts, form, TOOLS), text, seed, cut=cut)
+    splitter = Splitter(thoughts, form, TOOLS, has_grammar=has_grammar)
+    content, reasoning, calls = told_apart(splitter, text, seed, cut=cut)
     assert len({call.id for call in calls}) == len(calls)
     return content, reasoning, [(call.name, call.arguments if cut else json.loads(call.arguments)) for call in calls]
 
@@ -85,15 +92,16 @@ def test_calls_without_marks_are_whole_answers() -> None:
     assert split(f"See: {call}", form=LLAMA) == (f"See: {call}", "", [])
 
 
+@pytest.mark.parametrize("has_grammar", [False, True])
 @pytest.mark.parametrize("form", [HERMES, LLAMA])
-def test_p1_no_cut_shows_markup(form: ToolFormat) -> None:
+def test_p1_no_cut_shows_markup(form: ToolFormat, has_grammar: bool) -> None:
     """Every prefix of an answer with a call: its words, no mark, and the arguments so far."""
     arguments = '{"query": "what is </tool_call>?", "n": [1, {"a": null}]}'
     before = "Let me see. " if form.begin else ""
     call = f'{form.begin}\n{{"name": "search", "{form.arguments}": {arguments}}}\n{form.end}'
     text = before + call
     for end in range(len(text) + 1):
-        said, thought, calls = split(text[:end], form=form, seed=end, cut=True)
+        said, thought, calls = split(text[:end], form=form, seed=end, cut=True, has_grammar=has_grammar)
         assert (said.strip(), thought) == (before[:end].strip(), ""), text[:end]
         assert len(calls) <= 1
         for name, so_far in calls:
@@ -123,3 +131,32 @@ def test_p1_what_is_cut_and_no_call_stays_text() -> None:
     ):
         assert split(text, form=HERMES, cut=True) == (text, "", [])
     assert split("{not} a call", form=LLAMA, cut=True) == ("{not} a call", "", [])
+
+
+@pytest.mark.parametrize("form", [HERMES, LLAMA])
+def test_p4_arguments_come_as_they_are_written(form: ToolFormat) -> None:
+    """The answer of a grammar, character by character."""
+    arguments = '{"query": "a \\"quote\\" }] \\\\", "n": [1, {"a": {}}], "é": "</tool_call>"}'
+    call = f'{form.begin}\n{{"name": "search", "{form.arguments}": {arguments}}}\n{form.end}'
+    said = "I look. " if form.begin else ""
+    splitter = Splitter("none", form, TOOLS, has_grammar=True)
+    came = [delta for character in said + call for delta in splitter.push(character)]
+    assert "".join(delta.text for delta in came) == said
+    first, *others = [part for delta in came for part in delta.tool_calls]
+    assert (first.index, first.name, first.arguments) == (0, "search", "")
+    assert [(part.index, part.arguments) for part in others] == [(0, character) for character in arguments]
+    assert not any(part.id for part in others)
+    assert splitter.finish() == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_p4_several_calls_in_pieces(seed: int) -> None:
+    calls = [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Paris"})]
+    assert split(f"{PARIS}\n{PARIS}", form=HERMES, seed=seed, has_grammar=True) == ("", "", calls)
+    thought = f"<think>{PARIS}</think>{PARIS}"
+    assert split(thought, thoughts="possible", form=HERMES, seed=seed, has_grammar=True) == ("", PARIS, calls[:1])
+
+
+def test_p4_what_is_no_call_after_all_is_read_as_before() -> None:
+    for text in ("Write <tool_call>[]</tool_call>  then go.", '<tool_call>{"name": "rm", "arguments": {}}</tool_call>'):
+        assert split(text, form=HERMES, has_grammar=True) == (text, "", [])

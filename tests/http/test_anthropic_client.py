@@ -77,7 +77,9 @@ def test_a_tool_is_called_and_answered(client: anthropic.Anthropic) -> None:
         assert (call.name, answer.stop_reason) == ("get_weather", "tool_use")
         jsonschema.validate(call.input, WEATHER["input_schema"])
         with client.messages.stream(**ask) as stream:
+            parts = [event.partial_json for event in stream if event.type == "input_json"]
             [streamed] = [it for it in stream.get_final_message().content if it.type == "tool_use"]
+        assert len(parts) > 1, "P4: arguments come as they are written"
         assert streamed.input == call.input
         result: Any = {
             "type": "tool_result",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tabagent_harness.http_process import HttpProcess
+from tests.call_parts import whole_calls
 from tests.questions import WEATHER
 from tests.support import MODEL
 
@@ -30,7 +31,8 @@ def cut_chat(http: HttpProcess, tokens: int, *, stream: bool = False) -> dict[st
     lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: {")]
     choices = [json.loads(line)["choices"][0] for line in lines]
     content = "".join(choice["delta"].get("content") or "" for choice in choices)
-    functions = [call["function"] for choice in choices for call in choice["delta"].get("tool_calls", [])]
+    parts = [part for choice in choices for part in choice["delta"].get("tool_calls", [])]
+    functions = [call["function"] for call in whole_calls(parts)]
     return {"content": content, "calls": functions, "reason": choices[-1]["finish_reason"]}
 
 

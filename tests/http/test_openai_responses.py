@@ -57,8 +57,11 @@ def test_responses_with_tools_and_schemas(client: openai.OpenAI) -> None:
     with client.responses.stream(
         input=asked, tools=[tool], tool_choice="required", parallel_tool_calls=False, **ask
     ) as stream:
-        final = stream.get_final_response()
-    assert [it.type for it in final.output] == ["function_call"]
+        parts = [event.delta for event in stream if event.type == "response.function_call_arguments.delta"]
+        [streamed] = stream.get_final_response().output
+    assert streamed.type == "function_call"
+    assert len(parts) > 1, "P4: arguments come as they are written"
+    assert "".join(parts) == streamed.arguments
     form: Any = {"format": {"type": "json_schema", "name": "it", "schema": random_schema(3), "strict": True}}
     jsonschema.validate(
         json.loads(client.responses.create(input="Go.", text=form, **ask).output_text), random_schema(3)

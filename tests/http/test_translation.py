@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -27,6 +30,7 @@ from native_host.transports.http.openai.responses_in import request_of
 from native_host.transports.http.openai.responses_out import Answer
 from native_host.transports.http.openai.responses_shapes import ResponseBody
 from native_host.transports.http.sampling import seconds
+from native_host.transports.http.service import Service
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
 URL = f"data:image/png;base64,{PNG}"
@@ -47,7 +51,15 @@ ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 LOOK: Any = {"type": "function", "function": {"name": "look"}}
 NAMED: Any = {"type": "function", "function": {"name": "listen"}}
 NOTHING: Any = {"a": {"content": []}, "b": {"content": None}, "c": {}}
-TOKENS: Any = [{"text": "", "reasoning": "Hm."}, {"text": "Bl"}, {"text": "ue."}, {"text": "", "tool_calls": [CALL]}]
+PARTS: Any = [
+    {"index": 0, **CALL, "function": {"name": "look", "arguments": ""}},
+    {"index": 0, "function": {"arguments": '{"at": '}},
+    {"index": 0, "function": {"arguments": '"sky"}'}},
+]
+TOKENS: Any = [
+    *({"text": "", "reasoning": "Hm."}, {"text": "Bl"}, {"text": "ue."}),
+    *({"text": "", "tool_calls": [part]} for part in PARTS),
+]
 
 
 def asked(fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -233,6 +245,10 @@ def test_responses_whole_and_streamed_have_the_same_items() -> None:
     assert {it["status"] for it in final["output"]} == {"completed"}
     opened = [it for it in events if it["type"] == "response.output_item.added"]
     assert [it["output_index"] for it in opened] == [0, 1, 2]
+    parts = [it["delta"] for it in events if it["type"] == "response.function_call_arguments.delta"]
+    assert parts == ['{"at": ', '"sky"}'], "P4"
+    (done,) = [it for it in events if it["type"] == "response.function_call_arguments.done"]
+    assert done["arguments"] == '{"at": "sky"}'
 
 
 def test_the_last_item_of_an_incomplete_response_is_incomplete() -> None:
@@ -253,8 +269,35 @@ def test_anthropics_blocks_whole_and_streamed() -> None:
     started = [it["content_block"]["type"] for it in events if it["type"] == "content_block_start"]
     stopped = [it["index"] for it in events if it["type"] == "content_block_stop"]
     assert (started, stopped) == (["thinking", "text", "tool_use"], [0, 1, 2])
+    parts = [it["delta"].get("partial_json") for it in events if it["type"] == "content_block_delta"]
+    assert parts[-2:] == ['{"at": ', '"sky"}'], "P4"
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
     assert events[-2]["usage"]["input_tokens"] + events[-2]["usage"]["cache_read_input_tokens"] == 9
+
+
+class FakeService:
+    """Answers every request with ``TOKENS`` and ``RESULT``."""
+
+    @asynccontextmanager
+    async def request(self, _action: str, _fields: object) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        async def events() -> AsyncIterator[dict[str, Any]]:
+            for token in TOKENS:
+                yield {"event": "token", **token}
+            yield {"event": "done", "result": RESULT}
+
+        yield events()
+
+
+def test_p4_ollamas_calls_are_streamed_whole() -> None:
+    async def lines() -> list[dict[str, Any]]:
+        stream = ollama_answers._stream(cast("Service", FakeService()), "m", ("chat", {}), ollama_answers._said)
+        return [json.loads(line) async for line in stream]
+
+    came = asyncio.run(lines())
+    assert "".join(line["message"]["content"] for line in came) == "Blue."
+    (call,) = [call for line in came for call in line["message"].get("tool_calls", [])]
+    assert call["function"] == {"name": "look", "arguments": {"at": "sky"}}
+    assert [line["done"] for line in came] == [False] * (len(came) - 1) + [True]
 
 
 def test_ollamas_message() -> None:

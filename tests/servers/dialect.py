@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from backends.contract import Constraint, Conversation, Delta, TokenLogprob, ToolCall
+from backends.contract import Constraint, Conversation, Delta, TokenLogprob, ToolCall, ToolCallPart
 from tests.servers.fake import Body
 
 
@@ -25,15 +26,13 @@ def constraint(schema: Any) -> Constraint | None:
     return Constraint("json_schema", json.dumps(schema)) if schema else None
 
 
-def openai_delta(delta: Delta, calls_before: int) -> Body:
-    """``delta`` of a chunk; a call's arguments come in two parts, as servers like to send them."""
+def openai_delta(delta: Delta) -> Body:
+    """``delta`` of a chunk."""
     said: Body = {"content": delta.text} if delta.text else {}
     if delta.reasoning:
         said["reasoning_content"] = delta.reasoning
     if delta.tool_calls:
-        said["tool_calls"] = [
-            part for index, call in enumerate(delta.tool_calls, calls_before) for part in _call_parts(index, call)
-        ]
+        said["tool_calls"] = [_call_part(part) for part in delta.tool_calls]
     return said
 
 
@@ -45,14 +44,14 @@ def openai_logprobs(delta: Delta) -> Body:
     return {"logprobs": {"content": entries}}
 
 
-def ollama_message(delta: Delta) -> Body:
-    """``message`` of an event of ``/api/chat``."""
+def ollama_message(delta: Delta, calls: Sequence[ToolCall] = ()) -> Body:
+    """``message`` of an event of ``/api/chat``, where calls are whole."""
     message: Body = {"role": "assistant", "content": delta.text}
     if delta.reasoning:
         message["thinking"] = delta.reasoning
-    if delta.tool_calls:
+    if calls:
         message["tool_calls"] = [
-            {"function": {"name": call.name, "arguments": json.loads(call.arguments)}} for call in delta.tool_calls
+            {"function": {"name": call.name, "arguments": json.loads(call.arguments)}} for call in calls
         ]
     return {"message": message}
 
@@ -71,13 +70,11 @@ def _with_text(function: Body) -> Body:
     return {**function, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
 
 
-def _call_parts(index: int, call: ToolCall) -> list[Body]:
-    half = len(call.arguments) // 2
-    first = {"name": call.name, "arguments": call.arguments[:half]}
-    return [
-        {"index": index, "id": call.id, "type": "function", "function": first},
-        {"index": index, "function": {"arguments": call.arguments[half:]}},
-    ]
+def _call_part(part: ToolCallPart) -> Body:
+    function = {"arguments": part.arguments}
+    if part.id:
+        return {"index": part.index, "id": part.id, "type": "function", "function": {"name": part.name, **function}}
+    return {"index": part.index, "function": function}
 
 
 def _logprob(it: TokenLogprob) -> Body:

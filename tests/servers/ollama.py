@@ -122,6 +122,8 @@ class FakeOllama(FakeOpenAI):
             for delta in stream:
                 yield _line({**shape(delta), "done": False})
             done = stream.completion
+            if done.tool_calls:
+                yield _line({**ollama_message(Delta(), done.tool_calls), "done": False})
             counts = {"prompt_eval_count": done.prompt_tokens, "eval_count": done.completion_tokens}
             if not without_end:
                 reason = "length" if done.finish_reason == "length" else "stop"

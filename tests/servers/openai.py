@@ -75,17 +75,14 @@ class FakeOpenAI(FakeServer):
         return self.models
 
     def _events(self, stream: TextStream, without_end: bool, *, is_chat: bool) -> Iterator[bytes]:
-        calls = 0
-
         def event(reason: str | None, delta: Delta) -> bytes:
-            choice = {"delta": openai_delta(delta, calls)} if is_chat else {"text": delta.text}
+            choice = {"delta": openai_delta(delta)} if is_chat else {"text": delta.text}
             return _event({"choices": [{"index": 0, **choice, **openai_logprobs(delta), "finish_reason": reason}]})
 
         try:
             yield _event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}]})
             for delta in stream:
                 yield event(None, delta)
-                calls += len(delta.tool_calls)
             done = stream.completion
             yield event(done.finish_reason, Delta())
             usage = {

@@ -904,6 +904,7 @@ export interface DetectModelResult {
   context_length: number | null;
   size_bytes: number | null;
   chat_template: boolean;
+  chat_template_sha256: string | null;
   license: string | null;
   gated: string | null;
   conversion: string | null;
@@ -1039,10 +1040,21 @@ export interface ErrorInfo {
   retryable: boolean;
 }
 /**
+ * Arguments that a call grows by; ``name`` comes with the first.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "FunctionDelta".
+ */
+export interface FunctionDelta {
+  name?: string | null;
+  arguments: string;
+}
+/**
  * Answer to ``generate`` and ``chat``. ``logprobs`` only where they were asked for.
  *
  * ``stop_sequence``: the one that ended it, where that is known. ``fallback_template``: the template that a
- * conversation was written with because the model carries none; null otherwise.
+ * conversation was written with because the model carries none; null otherwise. ``chat_template_changed``: the model
+ * had another chat template, or none, when it was loaded before.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "GenerateResult".
@@ -1055,6 +1067,7 @@ export interface GenerateResult {
   finish_reason: "stop" | "length" | "tool_calls";
   stop_sequence: string | null;
   fallback_template?: string | null;
+  chat_template_changed?: boolean;
   model: string;
   engine: string;
   fallbacks: EngineFallback[];
@@ -1198,6 +1211,8 @@ export interface ModelEntry {
 /**
  * Answer to ``load_model``. ``details`` are the engine's own.
  *
+ * ``chat_template_changed``: the model had another chat template, or none, when it was loaded before.
+ *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "LoadModelResult".
  */
@@ -1212,6 +1227,8 @@ export interface LoadModelResult {
   embedding_length: number;
   size_bytes: number;
   chat_template: boolean;
+  chat_template_sha256: string | null;
+  chat_template_changed: boolean;
   actions: string[];
   load_ms: number;
   fallbacks: EngineFallback[];
@@ -1335,16 +1352,16 @@ export interface TokenEvent {
   prompt_tokens?: number | null;
 }
 /**
- * A call, whole; ``index`` counts those of an answer.
+ * The next part of a call: the first has ``id``, ``type`` and the name. ``index`` counts the calls of an answer.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ToolCallDelta".
  */
 export interface ToolCallDelta {
-  id: string;
-  type?: "function";
-  function: FunctionCall;
   index: number;
+  id?: string | null;
+  type?: "function" | null;
+  function: FunctionDelta;
 }
 /**
  * Answer to ``tokenize``.

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from native_host.protocol.errors import ErrorCode
 from native_host.protocol.messages.base import Id, Message
-from native_host.protocol.messages.chat import ToolCall
 
 
 class ProgressEvent(Message):
@@ -43,10 +42,20 @@ class TokenLogprob(TopLogprob):
     top_logprobs: list[TopLogprob]
 
 
-class ToolCallDelta(ToolCall):
-    """A call, whole; ``index`` counts those of an answer."""
+class FunctionDelta(Message):
+    """Arguments that a call grows by; ``name`` comes with the first."""
+
+    name: str | None = None
+    arguments: str
+
+
+class ToolCallDelta(Message):
+    """The next part of a call: the first has ``id``, ``type`` and the name. ``index`` counts the calls of an answer."""
 
     index: int
+    id: str | None = None
+    type: Literal["function"] | None = None
+    function: FunctionDelta
 
 
 class TokenEvent(Message):

@@ -22,10 +22,10 @@ def text_of(arguments: dict[str, Any] | str) -> str:
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
-def is_whole(call: dict[str, Any]) -> bool:
-    """Return True if the arguments of one of the protocol's calls are a whole JSON document."""
+def is_whole(arguments: str) -> bool:
+    """Return True if the arguments of a call are a whole JSON document."""
     try:
-        from_json(call["function"]["arguments"])
+        from_json(arguments)
     except ValueError:
         return False
     return True

@@ -99,11 +99,12 @@ class _Blocks:
         if token["text"]:
             yield from self._begin({"type": "text", "text": ""})
             yield self._delta({"type": "text_delta", "text": token["text"]})
-        for call in token.get("tool_calls") or []:
-            yield from self._close()
-            yield from self._begin(tool_use(call))
-            yield self._delta({"type": "input_json_delta", "partial_json": call["function"]["arguments"]})
-            yield from self._close()
+        for part in token.get("tool_calls") or []:
+            if "id" in part:
+                yield from self._close()
+                yield from self._begin(tool_use(part))
+            if arguments := part["function"]["arguments"]:
+                yield self._delta({"type": "input_json_delta", "partial_json": arguments})
 
     def end(self, result: dict[str, Any]) -> Iterator[bytes]:
         """The last events."""

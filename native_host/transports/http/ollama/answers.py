@@ -53,14 +53,19 @@ async def _stream(
     service: Service, model: str, request: tuple[str, dict[str, Any]], piece: Piece
 ) -> AsyncGenerator[bytes]:
     begun = False
+    head = {"model": model, "done": False}
     try:
         async with service.request(*request) as events:
             async for event in events:
                 if event["event"] == "token":
                     begun = True
-                    yield line({"model": model, "created_at": now(), "done": False, **piece(event)})
+                    said = {name: value for name, value in event.items() if name != "tool_calls"}
+                    yield line({**head, "created_at": now(), **piece(said)})
                 elif event["event"] == "done":
-                    yield line({**last_line(model, event["result"]), **piece({"text": ""})})
+                    result = event["result"]
+                    if calls := result["tool_calls"]:  # Ollama has no parts of calls
+                        yield line({**head, "created_at": now(), **piece({"text": "", "tool_calls": calls})})
+                    yield line({**last_line(model, result), **piece({"text": ""})})
     except TabAgentError as error:
         if not begun:
             raise

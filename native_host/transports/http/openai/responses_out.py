@@ -43,8 +43,11 @@ class Answer:
             yield from self._grow("reasoning", thought)
         if token["text"]:
             yield from self._grow("message", token["text"], token.get("logprobs") or [])
-        for call in token.get("tool_calls") or []:
-            yield from self._call(call)
+        for part in token.get("tool_calls") or []:
+            if "id" in part:
+                yield from self._begin_call(part)
+            if arguments := part["function"]["arguments"]:
+                yield from self._grow_call(arguments)
 
     def end(self, result: dict[str, Any]) -> Iterator[bytes]:
         """The ``done`` event of the protocol."""
@@ -61,7 +64,7 @@ class Answer:
 
     def whole(self, result: dict[str, Any]) -> dict[str, Any]:
         """The answer at once."""
-        for _ in self.add({**result, "tool_calls": result["tool_calls"]}):
+        for _ in self.add(result):
             pass
         for _ in self.end(result):
             pass
@@ -96,15 +99,16 @@ class Answer:
         item["content"].append(part)
         yield self._event("response.content_part.added", **self._place(), content_index=0, part=part)
 
-    def _call(self, call: dict[str, Any]) -> Iterator[bytes]:
+    def _begin_call(self, part: dict[str, Any]) -> Iterator[bytes]:
         yield from self._close()
-        item: Item = {"type": "function_call", "id": f"fc_{uuid.uuid4().hex}", "call_id": call["id"]}
-        item |= {"name": call["function"]["name"], "arguments": "", "status": "in_progress"}
+        item: Item = {"type": "function_call", "id": f"fc_{uuid.uuid4().hex}", "call_id": part["id"]}
+        item |= {"name": part["function"]["name"], "arguments": "", "status": "in_progress"}
         yield from self._show(item)
-        item["arguments"] = call["function"]["arguments"]
-        yield self._event("response.function_call_arguments.delta", **self._place(), delta=item["arguments"])
-        yield self._event("response.function_call_arguments.done", **self._place(), arguments=item["arguments"])
-        yield from self._close("completed" if is_whole(call) else "incomplete")
+
+    def _grow_call(self, arguments: str) -> Iterator[bytes]:
+        assert self._open is not None
+        self._open["arguments"] += arguments
+        yield self._event("response.function_call_arguments.delta", **self._place(), delta=arguments)
 
     def _show(self, item: Item) -> Iterator[bytes]:
         self._open = item
@@ -115,7 +119,11 @@ class Answer:
         if self._open is None:
             return
         item, place = self._open, self._place()
-        if item["type"] != "function_call":
+        if item["type"] == "function_call":
+            arguments = item["arguments"]
+            yield self._event("response.function_call_arguments.done", **place, arguments=arguments)
+            status = "completed" if is_whole(arguments) else "incomplete"
+        else:
             part = item["content"][0]
             name = "output_text" if item["type"] == "message" else "reasoning_text"
             more = {"logprobs": part["logprobs"]} if name == "output_text" else {}
