@@ -31,9 +31,9 @@ def replace_whole(path: Path, text: str) -> None:
         OSError: It cannot be written; the old text stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(f"{text}\n", encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from native_host.core.seen_templates import KEPT, SeenTemplates
 from tabagent_chaos import chaos_file
 from tabagent_harness import HostProcess
+from tests.cli.terminal import Cli
 from tests.fake_hub import FakeHub, Repository
 from tests.library.pulling import FILE, REPO, pull
 from tests.support import Installation
@@ -61,11 +59,8 @@ def test_t9_the_command_line_tells_it_too(hub: FakeHub, puller: Installation) ->
         loaded_again(host)
         publish(hub, host, SECOND, 2)
         host.result("unload_model", model=REPO)
-    command = os.fspath(Path(sys.executable).with_name("tabagent"))
-    run = subprocess.run(
-        [command, "load", REPO, "--engine", "chaos"],
-        env=puller.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    run = Cli(puller)("load", REPO, "--engine", "chaos")
+    assert run.returncode == 0, run
     assert "chat template of this model has changed" in run.stderr
 
 

@@ -26,7 +26,7 @@ from native_host.core.model_library.hub_names import (
     check_repository,
     check_revision,
 )
-from native_host.core.small_files import read_small
+from native_host.core.small_files import read_small, replace_whole
 
 _LARGEST_REFERENCE = 1024
 
@@ -117,10 +117,7 @@ class HubCache:
         reference = self.repository(repository) / "refs" / check_revision(revision)
         if _commit_in(reference) == commit:
             return
-        reference.parent.mkdir(exist_ok=True)
-        fresh = reference.with_name(f".{revision}.{os.getpid()}")
-        fresh.write_text(check_commit(commit), encoding="ascii")
-        fresh.replace(reference)
+        replace_whole(reference, check_commit(commit))
 
     def remove(self, files: Iterable[Path]) -> int:
         """Remove links, and the blobs that no other link means. Returns the bytes that became free."""
