@@ -69,6 +69,7 @@ FORMS: list[tuple[dict[str, Any], int]] = [
     ({"Content-Length": str(10**18)}, 413),
     ({"Content-Length": "-1"}, 400),
     ({"Content-Length": ["2", "3"]}, 400),
+    ({"Content-Length": "2", "Transfer-Encoding": "chunked", ":body": b"0\r\n\r\n"}, 400),
     ({":method": "GET", "Content-Length": "2", ":body": b"{}"}, 413),
 ]  # fmt: skip
 
@@ -176,6 +177,16 @@ def test_an_upgrade_is_refused_without_advice(guarded: Guarded, caplog: pytest.L
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", ":method": "GET"}
     assert guarded.ask(guarded.request(upgrade))[0] == 400
     assert not caplog.text
+
+
+def test_two_lengths_end_the_connection(guarded: Guarded) -> None:
+    """Whoever takes the other length would see another request in what follows (RFC 9112, section 6.1)."""
+    before = guarded.ran
+    head = guarded.request({"Content-Length": "4", "Transfer-Encoding": "chunked", ":body": b""})
+    status, text = guarded.ask(head + b"0\r\n\r\n" + guarded.request({":method": "GET"}))
+    assert (status, text.count("HTTP/1.1 ")) == (400, 1)
+    assert "connection: close" in text.casefold()
+    assert guarded.ran == before
 
 
 def test_a_body_in_chunks_is_counted(guarded: Guarded) -> None:

@@ -94,6 +94,9 @@ class Admission:
 def _check_form(headers: Headers, method: str) -> None:
     if headers.all("upgrade"):
         raise Failure(400, "upgrade_refused", "There is no other protocol here than HTTP.")
+    if headers.all("transfer-encoding") and headers.all("content-length"):
+        message = "Send Content-Length or Transfer-Encoding, not both."
+        raise Failure(400, "bad_request", message, headers={"Connection": "close"})
     if method not in METHODS:
         raise Failure(
             405, "method_not_allowed", f"Methods are {', '.join(METHODS)}.", headers={"Allow": ", ".join(METHODS)}
