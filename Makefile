@@ -55,7 +55,8 @@ extension: $(STAMPS)/extension  ## Build the extension into extension/dist.
 .PHONY: test
 test:  ## Run every check and every test.
 	$(MAKE) --no-print-directory -j2 prepare
-	$(MAKE) --no-print-directory check test-rust test-fuzz test-extension test-python test-browser
+	$(MAKE) --no-print-directory -j2 --output-sync check test-rust test-fuzz test-extension
+	$(MAKE) --no-print-directory test-python test-browser
 
 .PHONY: test-long
 test-long: dev test-models browser $(STAMPS)/e2e  ## The long forms of tests, some hours: docs/testing.md lists them.

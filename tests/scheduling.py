@@ -11,7 +11,7 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-_SAMPLE = re.compile(r"tests/engines/test_(?:contract|answers)\.py::[^\[]+\[([^\]-]+-[^\]-]+)")
+_SAMPLE = re.compile(r"tests/engines/test_(?:answers|contract|long_texts|strict)\.py::[^\[]+\[([^\]-]+-[^\]-]+)")
 
 
 class Scheduling(LoadScopeScheduling):

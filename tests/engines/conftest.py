@@ -80,7 +80,8 @@ class Loaded:
 needs = pytest.mark.needs
 """``@needs("embed")``: for samples that do this; ``@needs(file=True)``: for those that have a file of their own.
 
-``@needs(one=True)``: for one sample per engine; the others run in ``make test-long``.
+``@needs(one=True)``: for one sample per engine. ``make test`` runs the other tests on the first sample of an engine for
+each set of actions, and ``make test-long`` runs all of them on the rest.
 """
 
 
@@ -89,10 +90,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "loaded" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("needs") or needs().mark
         names = [name for name in sorted(samples()) if _suits(name, wanted)]
-        engines = {name: name.rpartition("-")[0] for name in names}
-        first = {engine: name for name, engine in reversed(engines.items())}
-        is_long = {name: bool(wanted.kwargs.get("one")) and first[engines[name]] != name for name in names}
-        values = [pytest.param(name, marks=[pytest.mark.long] * is_long[name]) for name in names]
+        is_one = bool(wanted.kwargs.get("one"))
+        kinds = {name: (name.rpartition("-")[0], () if is_one else samples()[name].actions) for name in names}
+        first = {kind: name for name, kind in reversed(kinds.items())}
+        values = [pytest.param(name, marks=[pytest.mark.long] * (first[kinds[name]] != name)) for name in names]
         metafunc.parametrize("loaded", values, indirect=True)
 
 

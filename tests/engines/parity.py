@@ -138,14 +138,13 @@ def continuations(route: Route, process: HostProcess, prompts: Sequence[str], co
         last = process.result("generate", prompt=prompt, options=options, **fields)
         assert last["event"] == "done", (route.name, last)
         continued.append([bytes(token["bytes"]) for token in last["result"]["logprobs"]])
-    process.result("unload_model", model=fields["model"])
     return continued
 
 
 def differences(
     route: Route, process: HostProcess, prompts: Sequence[str] = PROMPTS, count: int = TOKENS
 ) -> list[Difference]:
-    """Return the first difference from PyTorch for each prompt that has one."""
+    """Return the first difference from PyTorch for each prompt that has one. The model stays loaded."""
     pairs = zip(prompts, continuations(route, process, prompts, count), strict=True)
     compared = (reference().difference(prompt, tokens, count) for prompt, tokens in pairs)
     return [difference for difference in compared if difference is not None]
@@ -165,6 +164,7 @@ def main() -> None:
     with host() as process:
         for route in TEXT:
             found = differences(route, process)
+            process.result("unload_model", model=str(route.make()))
             first = min(found, key=lambda it: it.token, default=None)
             where = f"{first.prompt[:24]!r}: token {first.token}, {first.gap:.4f}" if first else "none"
             lines.append(f"| {route.name} | {len(PROMPTS) - len(found)} of {len(PROMPTS)} | {where} |")

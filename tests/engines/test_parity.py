@@ -25,18 +25,23 @@ def process() -> Iterator[HostProcess]:
         yield host
 
 
+@pytest.fixture(scope="module", params=TEXT, ids=lambda route: route.name)
+def route(request: pytest.FixtureRequest, process: HostProcess) -> Iterator[Route]:
+    """Each engine with its file, which stays loaded for all tests."""
+    yield request.param
+    process.result("unload_model", model=str(request.param.make()))
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("prompts", "count"),
     [pytest.param(3, 12, id="3-prompts"), pytest.param(len(PROMPTS), TOKENS, id="all-prompts", marks=pytest.mark.long)],
 )
-@pytest.mark.parametrize("route", TEXT, ids=lambda route: route.name)
 def test_continuations(route: Route, prompts: int, count: int, process: HostProcess) -> None:
     found = parity.differences(route, process, PROMPTS[:prompts], count)
     assert all(difference.gap < LARGEST_GAPS[route.is_float] for difference in found), found
 
 
-@pytest.mark.parametrize("route", TEXT, ids=lambda route: route.name)
 def test_the_capital_of_france(route: Route, process: HostProcess) -> None:
     """A chat with the real weights, and so the template and the control tokens, on every engine."""
     fields = {"model": str(route.make()), "engine": route.engine}
@@ -45,8 +50,8 @@ def test_the_capital_of_france(route: Route, process: HostProcess) -> None:
     assert "Paris" in last["result"]["text"], last
 
 
-@pytest.mark.parametrize("route", EMBEDDINGS[1:], ids=lambda route: route.name)
-def test_embeddings(route: Route, process: HostProcess) -> None:
+@pytest.mark.parametrize("embedding", EMBEDDINGS[1:], ids=lambda route: route.name)
+def test_embeddings(embedding: Route, process: HostProcess) -> None:
     expected = parity.embeddings(EMBEDDINGS[0], process)
-    cosines = [parity.cosine(*pair) for pair in zip(expected, parity.embeddings(route, process), strict=True)]
-    assert min(cosines) > (1 - 1e-3 if route.is_float else 0.95), cosines
+    cosines = [parity.cosine(*pair) for pair in zip(expected, parity.embeddings(embedding, process), strict=True)]
+    assert min(cosines) > (1 - 1e-3 if embedding.is_float else 0.95), cosines

@@ -133,6 +133,7 @@ def test_killed_in_mid_answer_and_the_file_here_goes_on(install: Callable[..., I
         assert names == ["smollm2-135m"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_an_application_on_ray_serve(install: Callable[..., Installation]) -> None:
     with ray_serve() as server, install(servers=f"cluster={server.url}").host() as host:

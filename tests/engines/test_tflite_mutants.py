@@ -78,7 +78,7 @@ def try_it(host: HostProcess, path: Path, engine: str, inputs: dict[str, Any]) -
 
 @pytest.mark.parametrize("engine", ["litert", "mediapipe"])
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("mutants", few_or_many(20, 500))
+@pytest.mark.parametrize("mutants", few_or_many(6, 500))
 def test_t12_tampered_graphs(install: Callable[..., Installation], engine: str, mutants: int) -> None:
     tabagent = install(**SETTINGS)
     source = mediapipe.face_detector()

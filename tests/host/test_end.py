@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from tabagent_harness import HostProcess, default_command, origin
-from tests.support import Installation, Process, eventually, processes
+from tests.support import Installation, Process, eventually, few_or_many, processes
 
 MIB = 1024 * 1024
 ENDLESS = {"tokens": 1_000_000, "interval_ms": 5}
@@ -157,11 +157,12 @@ def test_f28_killed_broker_while_the_worker_is_stuck(tabagent: Installation) -> 
         eventually(lambda: not any("backends.worker" in process.command for process in ours(tabagent)))
 
 
-def test_f29_fifty_hosts_end_in_time_and_leave_nothing(install: Callable[..., Installation]) -> None:
+@pytest.mark.parametrize("hosts", few_or_many(10, 50))
+def test_f29_hosts_end_in_time_and_leave_nothing(install: Callable[..., Installation], hosts: int) -> None:
     tabagent = install(keep_alive_s=0.3, idle_exit_s=0.5)
     fields = tabagent.chaos_model()
     slowest = 0.0
-    for number in range(50):
+    for number in range(hosts):
         host = tabagent.host()
         if number % 2:
             start_generation(host, tabagent)

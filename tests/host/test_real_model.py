@@ -119,7 +119,7 @@ def test_cancel_in_the_middle_of_the_prompt(real: HostProcess) -> None:
 
 
 def test_prefill_progress_is_reported(real: HostProcess) -> None:
-    page = f"A table. {lines(150)}"
+    page = f"A table. {lines(100)}"
     events = list(real.ask("generate", model=MODEL, prompt=page, options={"max_tokens": 1}))
     seen = [(event["done"], event["total"]) for event in events if event.get("stage") == "prefill"]
     assert seen

@@ -37,7 +37,7 @@ def cut_chat(http: HttpProcess, tokens: int, *, stream: bool = False) -> dict[st
 
 
 def test_p1_a_cut_call_has_the_arguments_so_far(talking: HttpProcess) -> None:
-    whole = cut_chat(talking, 200)["calls"][0]["arguments"]
+    whole = cut_chat(talking, 60)["calls"][0]["arguments"]
     found = {tokens: cut_chat(talking, tokens) for tokens in CUTS}
     for tokens, answer in found.items():
         assert (answer["content"], answer["reason"]) == ("", "length"), (tokens, answer)

@@ -15,16 +15,17 @@ OTHER: Any = {"name": "get_time", "parameters": {"type": "object", "properties":
 FUNCTIONS: Any = [OTHER, WEATHER["function"]]
 NESTED: Any = [{"type": "function", "function": function} for function in FUNCTIONS]
 FLAT: Any = [{"type": "function", **function} for function in FUNCTIONS]
-LIMITED = {"max_tokens": 64, "temperature": 0}
+LIMITED = {"max_tokens": 24, "temperature": 0}
+"""Tokens that reach beyond the name of the first call."""
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"messages": CAPITAL, "tools": NESTED, **LIMITED},
-    "/v1/responses": {"input": CAPITAL, "tools": FLAT, "max_output_tokens": 64, "temperature": 0},
+    "/v1/responses": {"input": CAPITAL, "tools": FLAT, "max_output_tokens": 24, "temperature": 0},
     "/v1/messages": {
         "messages": CAPITAL[1:],
         "tools": [{"name": it["name"], "input_schema": it["parameters"]} for it in FUNCTIONS],
         **LIMITED,
     },
-    "/api/chat": {"messages": CAPITAL, "tools": NESTED, "stream": False, "options": {"num_predict": 64}},
+    "/api/chat": {"messages": CAPITAL, "tools": NESTED, "stream": False, "options": {"num_predict": 24}},
     "/tabagent/v1/chat": {"messages": CAPITAL, "tools": NESTED, "options": LIMITED},
 }
 

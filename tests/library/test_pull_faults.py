@@ -139,7 +139,7 @@ def wait_for_download(puller: Installation, hub: FakeHub, requests_before: int) 
     eventually(lambda: hub.downloads(FILE) > requests_before or is_absent_resumable_or_whole(puller) == "whole")
 
 
-@pytest.mark.parametrize("kills", few_or_many(8, 200))
+@pytest.mark.parametrize("kills", few_or_many(4, 200))
 def test_f41_killed_at_any_moment(kills: int, puller: Installation, hub: FakeHub) -> None:
     """The broker dies; the next one continues. Every state in between is one of three.
 

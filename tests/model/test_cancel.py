@@ -47,7 +47,7 @@ def test_others_go_on_as_if_alone(
 def test_a_cancelled_prompt_continues_where_it_was(
     model: PyModel, long_prompt: Callable[[str, int], list[int]]
 ) -> None:
-    prompt = long_prompt("resumed", 1200)
+    prompt = long_prompt("resumed", 800)
     stream = model.stream(prompt, max_tokens=1)
     while stream.progress[0] < 512:
         time.sleep(0.01)
@@ -55,7 +55,7 @@ def test_a_cancelled_prompt_continues_where_it_was(
     with pytest.raises(Cancelled):
         list(stream)
     answer = model.generate(prompt, max_tokens=8, temperature=0)
-    assert 512 <= answer.cached_tokens < 1200
+    assert 512 <= answer.cached_tokens < 800
     assert "the quick brown fox".casefold() in (model.detokenize(prompt[-9:]) + answer.text).casefold()
 
 

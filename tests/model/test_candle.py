@@ -80,7 +80,7 @@ def long_prompt(model: CandleModel, tokens: int) -> list[int]:
     return model.tokenize("The quick brown fox jumps over the lazy dog. " * tokens)[:tokens]
 
 
-@pytest.mark.parametrize("number", seeds(3, len(PROMPTS)))
+@pytest.mark.parametrize("number", seeds(1, len(PROMPTS)))
 def test_greedy_answers_are_llama_cpp_s(candle: CandleModel, of_gguf: CandleModel, llama: PyModel, number: int) -> None:
     tokens = llama.tokenize(PROMPTS[number])
     ours, theirs = greedy(candle, tokens), greedy(llama, tokens)

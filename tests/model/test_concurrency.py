@@ -74,13 +74,13 @@ def test_a_request_waits_for_room(library: str, model_path: Path, rote: list[int
 
 
 def test_a_stream_that_nobody_reads_pauses_only_itself(model: PyModel, rote: list[int]) -> None:
-    unread = model.stream(rote, max_tokens=400, temperature=0)
+    unread = model.stream(rote, max_tokens=280, temperature=0)
     for _ in range(3):
-        assert model.generate(rote, max_tokens=50, temperature=0).completion_tokens == 50
+        assert model.generate(rote, max_tokens=20, temperature=0).completion_tokens == 20
     wait_until_idle()
     with pytest.raises(GenerationFailed, match="not ended"):
         _ = unread.completion
-    assert model.generate(rote, max_tokens=50, temperature=0).completion_tokens == 50
+    assert model.generate(rote, max_tokens=20, temperature=0).completion_tokens == 20
     assert "".join(unread) == unread.completion.text
     assert unread.completion.completion_tokens > 256
 
