@@ -51,9 +51,7 @@ def test_s7_strangers_files_stay(puller: Installation, folders: dict[str, Path])
     """The answer names the files, beforehand with ``dry_run``."""
     from native_host.core.native import native_module  # noqa: PLC0415
 
-    entries = {
-        name: next(Path(it["path"]) for it in native_module().find_models(folder)) for name, folder in folders.items()
-    }
+    entries = {name: Path(native_module().find_models(folder)["models"][0]["path"]) for name, folder in folders.items()}
     with puller.host() as host:
         for name, folder in folders.items():
             own = sorted(str(folder / file) for file in MODELS[name])

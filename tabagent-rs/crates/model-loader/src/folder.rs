@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 const MOST_ITEMS: usize = 200_000;
 /// Files with the name of a model that are kept, and as many others.
 const MOST_FILES: usize = 10_000;
+/// Files with unusable names that are remembered.
+const MOST_LEFT_OUT: usize = 100;
 /// Folders below the first one whose files may belong to its model.
 const DEEPEST_PART: usize = 3;
 /// Folders below the first one that are searched for models: `organisation/name/onnx`, and one more.
@@ -36,8 +38,12 @@ pub(crate) fn all_files(folder: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Calls `each` with a folder and its files, then with every readable folder in it.
-pub(crate) fn visit(folder: &Path, mut each: impl FnMut(&Path, &[Entry])) {
-    Walk::default().visit(folder, &mut each);
+///
+/// Returns the files with the extension of a model whose names are left out, at most `MOST_LEFT_OUT`.
+pub(crate) fn visit(folder: &Path, mut each: impl FnMut(&Path, &[Entry])) -> Vec<PathBuf> {
+    let mut walk = Walk::default();
+    walk.visit(folder, &mut each);
+    walk.left_out
 }
 
 /// A walk through folders.
@@ -46,6 +52,7 @@ struct Walk {
     items: usize,
     models: usize,
     others: usize,
+    left_out: Vec<PathBuf>,
     /// The folders that the current one is in, without links
     ancestors: Vec<PathBuf>,
 }
@@ -108,14 +115,25 @@ impl Walk {
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if metadata.is_dir() {
                 listing.folders.push(path);
-            } else if let (true, Some(name)) = (metadata.is_file(), portable_name(&path))
-                && self.keeps(name)
-            {
-                let path = format!("{prefix}{name}");
-                listing.files.push(Entry { path, size: Some(metadata.len()), ..Entry::default() });
+            } else if metadata.is_file() {
+                match portable_name(&path) {
+                    Some(name) if self.keeps(name) => {
+                        let path = format!("{prefix}{name}");
+                        listing.files.push(Entry { path, size: Some(metadata.len()), ..Entry::default() });
+                    }
+                    Some(_) => {}
+                    None => self.leave_out(path),
+                }
             }
         }
         Ok(listing)
+    }
+
+    fn leave_out(&mut self, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if self.left_out.len() < MOST_LEFT_OUT && ModelType::by_name(&name) != ModelType::Unknown {
+            self.left_out.push(path);
+        }
     }
 
     /// Counts a file. Models count apart, so that no number of other files hides them.

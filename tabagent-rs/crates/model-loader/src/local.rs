@@ -94,10 +94,11 @@ pub struct Found {
     pub files: Vec<PathBuf>,
 }
 
-/// The whole models in a folder and the folders in it, by names alone. What cannot be read holds none.
-pub fn find_models(folder: &Path) -> Vec<Found> {
+/// The whole models in a folder and the folders in it, by names alone, and the files with the extension of a model that
+/// are left out because another system would read their names as paths. What cannot be read holds no models.
+pub fn find_models(folder: &Path) -> (Vec<Found>, Vec<PathBuf>) {
     let mut found = Vec::new();
-    folder::visit(folder, |folder, entries| {
+    let left_out = folder::visit(folder, |folder, entries| {
         found.extend(package::find_all(entries).into_iter().map(|package| Found {
             path: folder.join(&package.entry),
             model_type: package.model_type,
@@ -106,7 +107,7 @@ pub fn find_models(folder: &Path) -> Vec<Found> {
         }));
     });
     found.sort_by(|one, other| one.path.cmp(&other.path));
-    found
+    (found, left_out)
 }
 
 /// A file with what belongs to it. Its folder may hold other models too.

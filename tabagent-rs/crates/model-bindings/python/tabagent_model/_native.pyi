@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Literal, Self, TypedDict, final, type_check_only
 
-from tabagent_model.facts import EngineFacts, FoundModel, ModelFacts
+from tabagent_model.facts import EngineFacts, FoundModels, ModelFacts
 
 __all__ = [
     "CandleModel",
@@ -176,7 +176,7 @@ def detect_model(
 ) -> ModelFacts:
     """As ``tabagent_model.detect_model``, with everything read in this process."""
 
-def find_models(folder: str | PathLike[str]) -> list[FoundModel]:
+def find_models(folder: str | PathLike[str]) -> FoundModels:
     """The whole models in a folder and the folders in it, by their names alone; ``detect_model`` looks at one."""
 
 def repack_bitnet(source: str | PathLike[str], target: str | PathLike[str]) -> None:

@@ -54,6 +54,13 @@ class FoundModel(TypedDict):
     files: list[str]
 
 
+class FoundModels(TypedDict):
+    """Models in a folder. ``left_out``: files with a model's extension whose names other systems read as paths."""
+
+    models: list[FoundModel]
+    left_out: list[str]
+
+
 class MemoryFacts(TypedDict):
     """Memory that a model takes with a KV cache of ``context_length`` tokens; None: its weights alone."""
 

@@ -19,6 +19,19 @@ fn visited(folder: &Path) -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
+fn models_with_unusable_names_are_reported() {
+    let folder = made("unusable");
+    for name in ["a:b.gguf", "a\\b.gguf", "a:b.txt", "good.gguf"] {
+        write(&folder.join(name));
+    }
+    let mut left_out = visit(&folder, |_, files| assert_eq!(files.len(), 1));
+    left_out.sort();
+    assert_eq!(left_out, [folder.join("a:b.gguf"), folder.join("a\\b.gguf")]);
+    std::fs::remove_dir_all(&folder).expect("temporary folder");
+}
+
+#[cfg(unix)]
+#[test]
 fn links_to_the_folder_itself_are_not_followed() {
     let folder = made("loops");
     let inner = folder.join("inner");
