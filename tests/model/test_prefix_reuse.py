@@ -24,7 +24,6 @@ def test_the_same_prompt_again(fresh: PyModel, long_prompt: Prompts) -> None:
     first = fresh.generate(prompt, max_tokens=12, temperature=0)
     again = fresh.generate(prompt, max_tokens=12, temperature=0)
     assert (first.cached_tokens, again.cached_tokens) == (0, 299)
-    assert again.timings["time_to_first_token_ms"] < first.timings["time_to_first_token_ms"] / 5
 
 
 def test_a_conversation_goes_on(fresh: PyModel) -> None:

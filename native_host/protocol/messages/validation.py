@@ -46,12 +46,13 @@ def first_error(errors: Sequence[Mapping[str, Any]], value: object) -> tuple[str
     return ".".join(paths[furthest]), errors[furthest]["msg"].removeprefix("Value error, ")
 
 
-def _path(error: Mapping[str, Any], value: object) -> list[str]:
-    """Without the names of kinds that pydantic puts between the keys."""
+def _path(error: Mapping[str, Any], value: Any) -> list[str]:
+    """Without names that are not in the message: of kinds, and of places where a validator has put a value."""
     path = []
     *way, last = error["loc"] or ("",)
     for part in (*way, last):
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        places = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        if part in places:
             path.append(str(part))
             value = value[part]
     return [*path, str(last)] if error["type"] == "missing" else path

@@ -79,8 +79,9 @@ class OptionsBody(GoMessage):
     @model_validator(mode="before")
     @classmethod
     def _with_options_in_their_place(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not isinstance(options := given.get("options") or {}, dict):
+        if not isinstance(given, dict) or not isinstance(options := given.get("options"), dict | None):
             return given
+        options = options or {}
         beside = {name: value for name, value in given.items() if name not in cls.model_fields and _is_option(name)}
         for name, value in beside.items():
             if value is not None and options.get(name) not in (None, value):
