@@ -32,6 +32,7 @@ class TemplateProcess:
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._is_warm = False
+        self._lifeline = -1
         self._process = self._start()
 
     def render(self, *conversations: Variables) -> list[str]:
@@ -68,15 +69,23 @@ class TemplateProcess:
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._started = time.monotonic()
         self._is_warm = False
-        return subprocess.Popen(
-            [sys.executable, "-I", "-m", "backends.conversation.template_sandbox"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        watched, self._lifeline = os.pipe()
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-I", "-m", "backends.conversation.template_sandbox", str(watched)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=(watched,),
+            )
+        finally:
+            os.close(watched)
 
     def _ask(self, request: bytes) -> dict[str, Any]:
         limit = TIME_LIMIT_S if self._is_warm else START_LIMIT_S

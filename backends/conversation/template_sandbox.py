@@ -1,7 +1,8 @@
 """A process that renders chat templates, because a template is a program that came with the model.
 
 Jinja's immutable sandbox keeps it from Python's objects, this process's limits keep it from the machine's memory, and
-the parent ends the process when it takes too long. Frames on stdin and stdout; one request, one answer:
+the parent ends the process when it takes too long. The argument is the descriptor of a pipe whose other end the parent
+holds: the kernel ends this process when that end closes. Frames on stdin and stdout; one request, one answer:
 
     → {"template", "conversations": [{"messages": [{"role", "content"}, …], …}, …], "variables": {…}}
     ← {"texts": ["…", …]}  or  {"error": "…", "limit": true | false}
@@ -17,6 +18,7 @@ import os
 import resource
 import select
 import signal
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -37,32 +39,29 @@ def main() -> None:
     """Answer requests until end of file."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _end_with_parent(int(sys.argv[1]))
     decoder = FrameDecoder()
     while data := os.read(0, READ_SIZE):
         decoder.receive_data(data)
         while isinstance(request := decoder.next_event(), bytes):
-            signal.setitimer(signal.ITIMER_REAL, OWN_LIMIT_S)  # ends this process, should its parent have ended first
-            _end_with_parent(enabled=True)
+            signal.setitimer(signal.ITIMER_REAL, OWN_LIMIT_S)  # ends this process if it cannot watch its parent
             answer = _answer(json.loads(request))
-            _end_with_parent(enabled=False)
             signal.setitimer(signal.ITIMER_REAL, 0)
             _write(encode_frame(json.dumps(answer).encode()))
 
 
-def _end_with_parent(*, enabled: bool) -> None:
-    """Have the kernel end this process when its stdin closes, also in the middle of a long computation.
+def _end_with_parent(pipe: int) -> None:
+    """Have the kernel end this process when ``pipe`` closes, also in the middle of a long computation.
 
-    ``PR_SET_PDEATHSIG`` would not do: it follows the thread that started this process, not the parent's process.
-    Only while rendering, when no data can arrive: SIGIO, whose default action is to terminate, announces data too.
+    ``PR_SET_PDEATHSIG`` would not do: it follows the thread that started this process, not the parent's process. Nor
+    would stdin: SIGIO, whose default action is to terminate, announces data too, and may do so after it was read.
     """
-    flags = fcntl.fcntl(0, fcntl.F_GETFL)
-    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(0, fcntl.F_SETFL, flags | os.O_ASYNC if enabled else flags & ~os.O_ASYNC)
-    if enabled:
-        poll = select.poll()
-        poll.register(0, 0)
-        if poll.poll(0):  # closed before the kernel was asked
-            os._exit(0)
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(pipe, 0)
+    if poll.poll(0):  # closed before the kernel was asked
+        os._exit(0)
 
 
 def _write(data: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -151,8 +152,12 @@ Render = Callable[[str], dict[str, Any]]
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Render]:
     """Render in the sandbox's process, one template after the other."""
-    command = [sys.executable, "-I", "-m", "backends.conversation.template_sandbox"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+    watched, lifeline = os.pipe()
+    command = [sys.executable, "-I", "-m", "backends.conversation.template_sandbox", str(watched)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, pass_fds=(watched,)
+    ) as process:
+        os.close(watched)
         assert process.stdin is not None
         assert process.stdout is not None
         decoder = FrameDecoder()
@@ -167,6 +172,7 @@ def sandbox() -> Iterator[Render]:
 
         yield render
         process.stdin.close()
+        os.close(lifeline)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import struct
@@ -63,6 +64,7 @@ def test_s21_the_template_sandbox_dies_with_its_worker(tabagent: Installation) -
             request = host.send("chat", messages=HELLO, **model)
             (sandbox,) = [process for process in descendants(worker["pid"]) if SANDBOX in process.command]
             eventually(lambda: Process(sandbox.pid).state == "R" and seconds_of(sandbox.pid) > 0.3)
+            assert not flags_of(sandbox.pid, 0) & os.O_ASYNC, "SIGIO may come for data that was read already"
             os.kill(worker["pid"], signal.SIGKILL)
             began = time.monotonic()
             eventually(lambda: sandbox.pid not in {process.pid for process in processes()}, timeout_s=10)
@@ -71,6 +73,12 @@ def test_s21_the_template_sandbox_dies_with_its_worker(tabagent: Installation) -
             return took
 
         assert best_of(seconds, 1) < 1
+
+
+def flags_of(pid: int, descriptor: int) -> int:
+    """Return the flags that a process has opened a file with."""
+    (line,) = re.findall(r"^flags:\s*(\d+)", Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text(), re.MULTILINE)
+    return int(line, 8)
 
 
 def seconds_of(pid: int) -> float:
