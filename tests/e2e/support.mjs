@@ -20,7 +20,7 @@ export const QUESTION = "What is the capital of France?";
 /** The model is still at it when the test has done what it wants to do meanwhile. */
 export const LONG = "Write a very long story about a lighthouse keeper, with many chapters.";
 
-const FLAGS = [
+const FLAGS = (extension) => [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -29,8 +29,8 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--enable-unsafe-extension-debugging",
-  `--disable-extensions-except=${EXTENSION}`,
-  `--load-extension=${EXTENSION}`,
+  `--disable-extensions-except=${extension}`,
+  `--load-extension=${extension}`,
 ];
 
 /** A test with an installation, a browser and a panel of its own. `settings` are environment variables. */
@@ -64,14 +64,14 @@ export class Installation {
     this.browsers = [];
   }
 
-  /** A Chromium with the extension, in a profile of its own. */
-  async browser({ registered = true } = {}) {
+  /** A Chromium with an extension, in a profile of its own. `options` are those of `tabagent install`. */
+  async browser({ registered = true, extension = EXTENSION, options = [] } = {}) {
     const profile = mkdtempSync(path.join(this.root, "profile-"));
-    if (registered) this.register(profile);
+    if (registered) this.register(profile, options);
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: BROWSER,
       headless: true,
-      args: FLAGS,
+      args: FLAGS(extension),
       env: this.environ,
       viewport: { width: 400, height: 720 },
     });
@@ -80,8 +80,9 @@ export class Installation {
   }
 
   /** `tabagent install` for a profile. */
-  register(profile) {
-    execFileSync(path.join(BIN, "tabagent"), ["install", "--profile-dir", profile], { env: this.environ, stdio: "pipe" });
+  register(profile, options = []) {
+    const command = ["install", "--profile-dir", profile, ...options];
+    execFileSync(path.join(BIN, "tabagent"), command, { env: this.environ, stdio: "pipe" });
   }
 
   /** Our processes that are alive: `native_host.broker`, `backends.worker` or `native_host.host`. */
